@@ -1,0 +1,254 @@
+"""Force constants of a crystal: read them, symmetrise them, hold them. phonopy does the lattice dynamics."""
+
+from __future__ import annotations
+
+import io
+import lzma
+import tarfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from phonopy import Phonopy
+from phonopy.file_IO import (
+    parse_BORN_from_strings,
+    parse_FORCE_CONSTANTS,
+    parse_FORCE_SETS_from_strings,
+)
+from phonopy.harmonic.force_constants import compact_fc_to_full_fc
+from phonopy.interface.phonopy_yaml import PhonopyYaml
+from phonopy.interface.vasp import read_vasp_from_strings
+from phonopy.structure.atoms import PhonopyAtoms
+
+from inscape.errors import ForceConstantsError
+from inscape.structures import Crystal
+
+COULOMB = 14.399652
+"""e²/4πε₀ in eV Å: phonopy's unit factor of the dipole term for VASP, used where a BORN file has none."""
+
+PHONOPY_SYMPREC = 1e-5
+YAML_NAMES = ("phonopy_params.yaml", "phonopy_disp.yaml", "phonopy.yaml")
+UNIT_CELL_NAMES = ("POSCAR-unitcell", "POSCAR")
+
+
+@dataclass(frozen=True, eq=False)
+class ForceConstants:
+    """Harmonic force constants of one crystal, symmetrised, with the acoustic sum rule, ready for phonon modes.
+
+    Parameters
+    ----------
+    crystal
+        The primitive cell; its atoms are in the order of the modes' polarisations.
+    phonopy
+        The phonopy object that holds supercell, force constants (compact, eV/Å²) and, where known, Born charges.
+    """
+
+    crystal: Crystal
+    phonopy: Phonopy
+
+    @property
+    def has_born(self) -> bool:
+        """Whether Born charges and a dielectric tensor are there, so that LO–TO splitting is."""
+        return self.phonopy.nac_params is not None
+
+    @property
+    def array(self) -> NDArray[np.float64]:
+        """Compact force constants, shape (n_atoms, n_supercell, 3, 3), eV/Å²."""
+        array: NDArray[np.float64] = self.phonopy.force_constants
+        return array
+
+    def arrays(self) -> dict[str, NDArray[Any]]:
+        """All that `from_arrays` needs to build the same object again."""
+        ph = self.phonopy
+        found: dict[str, NDArray[Any]] = {
+            "cell_lattice": ph.unitcell.cell,
+            "cell_positions": ph.unitcell.scaled_positions,
+            "cell_numbers": ph.unitcell.numbers.astype(np.int32),
+            "cell_masses": ph.unitcell.masses,
+            "supercell_matrix": np.asarray(ph.supercell_matrix, dtype=np.int32),
+            "primitive_matrix": np.asarray(ph.primitive_matrix, dtype=float),
+            "force_constants": self.array.astype(np.float32),
+        }
+        if ph.nac_params is not None:
+            found["born"] = np.asarray(ph.nac_params["born"])
+            found["dielectric"] = np.asarray(ph.nac_params["dielectric"])
+            found["dipole_factor"] = np.array([ph.nac_params["factor"]])
+        return found
+
+    @classmethod
+    def from_arrays(cls, arrays: dict[str, NDArray[Any]]) -> ForceConstants:
+        """The inverse of `arrays`; single-precision force constants get their acoustic sum rule back."""
+        cell = PhonopyAtoms(
+            cell=arrays["cell_lattice"],
+            scaled_positions=arrays["cell_positions"],
+            numbers=arrays["cell_numbers"],
+            masses=arrays["cell_masses"],
+        )
+        ph = _phonopy(cell, arrays["supercell_matrix"], arrays["primitive_matrix"])
+        ph.force_constants = arrays["force_constants"].astype(float)
+        if "born" in arrays:
+            ph.nac_params = {
+                "born": arrays["born"],
+                "dielectric": arrays["dielectric"],
+                "factor": float(arrays["dipole_factor"][0]),
+            }
+        return from_phonopy(ph)
+
+
+def from_phonopy(phonopy: Phonopy) -> ForceConstants:
+    """Wrap a phonopy object that has force constants: make them compact, symmetric and sum-rule obeying.
+
+    Raises
+    ------
+    ForceConstantsError
+        No force constants, or values that are not finite.
+    """
+    if phonopy.force_constants is None:
+        raise ForceConstantsError(
+            "these phonopy data hold displacements but no forces or force constants; "
+            "expected FORCE_SETS, FORCE_CONSTANTS, or a yaml file with either: run phonopy's force step first"
+        )
+    if not np.all(np.isfinite(phonopy.force_constants)):
+        raise ForceConstantsError("the force constants hold NaN or infinite values; recompute them")
+    if phonopy.force_constants.shape[0] == phonopy.force_constants.shape[1] != len(phonopy.primitive):
+        phonopy.force_constants = phonopy.force_constants[phonopy.primitive.p2s_map].copy()
+    phonopy.symmetrize_force_constants(show_drift=False)
+    primitive = phonopy.primitive
+    crystal = None
+    for symprec in (1e-4, PHONOPY_SYMPREC, 1e-6):
+        crystal = Crystal.from_cell(
+            primitive.cell, primitive.scaled_positions, primitive.numbers, masses=primitive.masses, symprec=symprec
+        )
+        if crystal.n_atoms == len(primitive):
+            return ForceConstants(crystal, phonopy)
+    assert crystal is not None
+    raise ForceConstantsError(
+        f"phonopy's primitive cell has {len(primitive)} atoms, symmetry finds {crystal.n_atoms}: "
+        "set PRIMITIVE_AXES to the primitive cell and try again"
+    )
+
+
+def read_force_constants(path: str | Path) -> ForceConstants:
+    """Read force constants from a phonondb archive, a phonopy folder, or a phonopy yaml file.
+
+    Parameters
+    ----------
+    path
+        ``*.tar.lzma`` or ``*.tar.xz`` of the Kyoto phonon database; a folder with POSCAR-unitcell, FORCE_SETS and
+        phonopy.conf (BORN optional) or with a phonopy yaml; or a ``phonopy_params.yaml``-like file.
+
+    Raises
+    ------
+    ForceConstantsError
+        What is missing or cannot be read.
+    """
+    path = Path(path)
+    if not path.exists():
+        raise ForceConstantsError(f"{path}: no such file or folder; give an archive, a phonopy folder or a yaml file")
+    try:
+        if path.is_dir():
+            yaml = next((path / name for name in YAML_NAMES if (path / name).exists()), None)
+            return _read_yaml(yaml) if yaml else _from_members(_folder_members(path), str(path))
+        if tarfile.is_tarfile(path):
+            return _from_members(_archive_members(path), str(path))
+        if path.suffix in {".yaml", ".yml"}:
+            return _read_yaml(path)
+    except ForceConstantsError:
+        raise
+    except (OSError, EOFError, lzma.LZMAError, tarfile.TarError, ValueError, RuntimeError, KeyError, IndexError) as e:
+        raise ForceConstantsError(f"{path}: cannot be read as force constants ({type(e).__name__}: {e})") from e
+    raise ForceConstantsError(
+        f"{path}: neither a phonondb archive (.tar.lzma), nor a phonopy folder, nor a phonopy yaml file"
+    )
+
+
+def _phonopy(cell: PhonopyAtoms, supercell: Any, primitive: Any) -> Phonopy:
+    return Phonopy(
+        cell, supercell_matrix=supercell, primitive_matrix=primitive, symprec=PHONOPY_SYMPREC, log_level=0
+    )
+
+
+def _archive_members(path: Path) -> dict[str, str]:
+    wanted = {"POSCAR-unitcell", "FORCE_SETS", "phonopy.conf", "BORN"}
+    members = {}
+    with tarfile.open(path, "r:*") as tar:
+        for member in tar:
+            name = Path(member.name).name
+            if name in wanted and (file := tar.extractfile(member)) is not None:
+                members[name] = file.read().decode()
+    return members
+
+
+def _folder_members(path: Path) -> dict[str, str]:
+    names = (*UNIT_CELL_NAMES, "FORCE_SETS", "FORCE_CONSTANTS", "phonopy.conf", "BORN")
+    return {name: (path / name).read_text() for name in names if (path / name).exists()}
+
+
+def _from_members(members: dict[str, str], source: str) -> ForceConstants:
+    """Force constants from the texts of a calculation's files, by file name."""
+    cell_text = next((members[name] for name in UNIT_CELL_NAMES if name in members), None)
+    if cell_text is None or "phonopy.conf" not in members or not {"FORCE_SETS", "FORCE_CONSTANTS"} & set(members):
+        raise ForceConstantsError(
+            f"{source}: found {sorted(members) or 'nothing of use'}; "
+            "expected POSCAR-unitcell, phonopy.conf (DIM) and FORCE_SETS or FORCE_CONSTANTS"
+        )
+    settings = _settings(members["phonopy.conf"])
+    if "DIM" not in settings:
+        raise ForceConstantsError(f"{source}: phonopy.conf sets no DIM, so the supercell is unknown; add it")
+    dim = np.array([int(x) for x in settings["DIM"].split()])
+    supercell = np.diag(dim) if dim.size == 3 else dim.reshape(3, 3)
+    axes = settings.get("PRIMITIVE_AXES", settings.get("PRIMITIVE_AXIS", "auto"))
+    primitive: Any = _matrix(axes) if axes[0] in "-.0123456789" else axes.strip().replace("AUTO", "auto")
+    ph = _phonopy(read_vasp_from_strings(cell_text), supercell, primitive)
+    if "FORCE_SETS" in members:
+        ph.dataset = parse_FORCE_SETS_from_strings(members["FORCE_SETS"], natom=len(ph.supercell))
+        ph.produce_force_constants(
+            calculate_full_force_constants=False, fc_calculator="traditional", show_drift=False
+        )
+    else:
+        fc = parse_FORCE_CONSTANTS(io.StringIO(members["FORCE_CONSTANTS"]))
+        ph.force_constants = compact_fc_to_full_fc(ph.primitive, fc) if fc.shape[0] != fc.shape[1] else fc
+    if "BORN" in members:
+        ph.nac_params = _nac_params(members["BORN"], ph)
+    return from_phonopy(ph)
+
+
+def _nac_params(text: str, ph: Phonopy) -> Any:
+    found = parse_BORN_from_strings(text, ph.primitive, symprec=PHONOPY_SYMPREC)
+    if found.get("factor") is None:
+        found["factor"] = COULOMB
+    return found
+
+
+def _read_yaml(path: Path) -> ForceConstants:
+    import phonopy
+
+    yaml = PhonopyYaml()
+    yaml.read(path)
+    folder = path.parent
+    beside = {
+        "force_sets_filename": folder / "FORCE_SETS",
+        "force_constants_filename": folder / "FORCE_CONSTANTS",
+        "born_filename": folder / "BORN",
+    }
+    if yaml.force_constants is not None or (yaml.dataset and "forces" in str(yaml.dataset)[:2000]):
+        beside = {"born_filename": folder / "BORN"}
+    ph = phonopy.load(
+        path, symprec=PHONOPY_SYMPREC, log_level=0, **{k: v for k, v in beside.items() if v.exists()}
+    )
+    if ph.nac_params is not None and ph.nac_params.get("factor") is None:
+        ph.nac_params = {**ph.nac_params, "factor": COULOMB}
+    return from_phonopy(ph)
+
+
+def _settings(text: str) -> dict[str, str]:
+    pairs = (line.split("#")[0].split("=", 1) for line in text.splitlines() if "=" in line.split("#")[0])
+    return {key.strip().upper(): value.strip() for key, value in pairs}
+
+
+def _matrix(text: str) -> NDArray[np.float64]:
+    from fractions import Fraction
+
+    return np.array([float(Fraction(x)) for x in text.split()]).reshape(3, 3)

@@ -1,0 +1,121 @@
+"""Phonon modes: energies and polarisations at wave vectors, on an irreducible mesh or where asked."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import spglib
+from numpy.typing import ArrayLike, NDArray
+from phonopy.harmonic.dynamical_matrix import get_dynamical_matrices_at_qpoints
+from phonopy.physical_units import get_physical_units
+
+from inscape.lattice.force_constants import PHONOPY_SYMPREC, ForceConstants
+from inscape.structures import Crystal
+from inscape.units import THZ
+
+BLOCK_BYTES = 64_000_000
+"""Dynamical matrices are diagonalised in blocks of at most this size."""
+
+
+@dataclass(frozen=True, eq=False)
+class Modes:
+    """Phonon modes of a crystal.
+
+    Parameters
+    ----------
+    crystal
+        The primitive cell.
+    q
+        Wave vectors, shape (n_q, 3), fractions of the primitive reciprocal lattice.
+    weights
+        Weight of each wave vector, shape (n_q,), sum 1.
+    energies
+        Shape (n_q, 3 n_atoms), meV; an imaginary mode has a negative value.
+    polarisations
+        Shape (n_q, 3 n_atoms, n_atoms, 3): wave vector, mode, atom, Cartesian; each mode has norm 1 over the cell.
+        They hold the phase of the atom (phonopy's convention): u_d ∝ e_d exp(i q·r_d).
+    rotations, permutations
+        Operations, shape (n, 3, 3) Cartesian and (n, n_atoms), over which a sum over an irreducible mesh has to be
+        averaged: operation R moves atom ``permutations[n, d]`` onto atom d. The identity alone otherwise.
+    """
+
+    crystal: Crystal
+    q: NDArray[np.float64]
+    weights: NDArray[np.float64]
+    energies: NDArray[np.float64]
+    polarisations: NDArray[np.complex128]
+    rotations: NDArray[np.float64]
+    permutations: NDArray[np.int64]
+
+    def average_over_atoms(self, values: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Average a scalar of each atom, first axis (n_atoms,), over the operations."""
+        return np.mean([values[p] for p in self.permutations], axis=0)
+
+
+def modes_at(force_constants: ForceConstants, q: ArrayLike, weights: ArrayLike | None = None) -> Modes:
+    """Phonon modes at given wave vectors.
+
+    Parameters
+    ----------
+    q
+        Shape (n_q, 3), fractions of the primitive reciprocal lattice.
+    weights
+        Shape (n_q,); equal ones unless given.
+    """
+    q = np.atleast_2d(np.asarray(q, dtype=float))
+    n_atoms = force_constants.crystal.n_atoms
+    share = np.full(len(q), 1.0 / len(q)) if weights is None else np.asarray(weights, dtype=float)
+    dynamical_matrix = force_constants.phonopy.dynamical_matrix
+    to_mev = get_physical_units().DefaultToTHz * THZ
+    energies = np.empty((len(q), 3 * n_atoms))
+    polarisations = np.empty((len(q), 3 * n_atoms, n_atoms, 3), dtype=complex)
+    block = max(1, BLOCK_BYTES // (16 * 9 * n_atoms**2))
+    for start in range(0, len(q), block):
+        part = slice(start, start + block)
+        matrices = get_dynamical_matrices_at_qpoints(dynamical_matrix, q[part])
+        values, vectors = np.linalg.eigh(matrices)
+        energies[part] = np.sign(values) * np.sqrt(np.abs(values)) * to_mev
+        polarisations[part] = vectors.transpose(0, 2, 1).reshape(-1, 3 * n_atoms, n_atoms, 3)
+    identity = np.eye(3)[None], np.arange(n_atoms)[None]
+    return Modes(force_constants.crystal, q, share, energies, polarisations, *identity)
+
+
+def modes_on_mesh(force_constants: ForceConstants, spacing: float) -> Modes:
+    """Phonon modes on the irreducible part of a Γ-centred mesh.
+
+    The cell of the mesh around Γ is sampled at the eight points at a quarter of its edges (four, by time reversal)
+    instead of at Γ itself, where acoustic modes have no energy and the dipole term no direction.
+
+    Parameters
+    ----------
+    spacing
+        Largest distance between neighbouring mesh points along a reciprocal-lattice vector, 1/Å.
+    """
+    crystal = force_constants.crystal
+    mesh = np.maximum(1, np.ceil(np.linalg.norm(crystal.reciprocal, axis=1) / spacing).astype(int))
+    cell = (crystal.lattice, crystal.positions, crystal.numbers)
+    mapping, grid = spglib.get_ir_reciprocal_mesh(mesh, cell, is_shift=[0, 0, 0], symprec=PHONOPY_SYMPREC)
+    points, counts = np.unique(mapping, return_counts=True)
+    q = grid[points] / mesh
+    at_gamma = np.all(grid[points] == 0, axis=1)
+    quarters = np.array([[1, 1, 1], [1, 1, -1], [1, -1, 1], [-1, 1, 1]]) / (4.0 * mesh)
+    q = np.concatenate([q[~at_gamma], quarters])
+    weights = np.concatenate([counts[~at_gamma], np.full(4, counts[at_gamma].sum() / 4)])
+    modes = modes_at(force_constants, q, weights / weights.sum())
+    rotations, permutations = _operations(crystal)
+    return Modes(crystal, modes.q, modes.weights, modes.energies, modes.polarisations, rotations, permutations)
+
+
+def _operations(crystal: Crystal) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
+    """Cartesian rotations and the permutations of atoms that go with them."""
+    found = spglib.get_symmetry((crystal.lattice, crystal.positions, crystal.numbers), symprec=PHONOPY_SYMPREC)
+    to_cartesian = crystal.lattice.T
+    rotations, permutations = [], []
+    for rotation, translation in zip(found["rotations"], found["translations"], strict=True):
+        moved = crystal.positions @ rotation.T + translation
+        difference = moved[None] - crystal.positions[:, None]
+        distance = np.linalg.norm((difference - np.rint(difference)) @ crystal.lattice, axis=-1)
+        rotations.append(to_cartesian @ rotation @ np.linalg.inv(to_cartesian))
+        permutations.append(distance.argmin(axis=1))
+    return np.array(rotations), np.array(permutations)

@@ -1,0 +1,5 @@
+"""Universal interatomic potentials: one file each."""
+
+from inscape.potentials.sevennet import SevenNetFeatures
+
+__all__ = ["SevenNetFeatures"]
