@@ -1,0 +1,50 @@
+"""Neutron spectra from a crystal structure: one, two and three dimensions, in milliseconds.
+
+Everything in ``__all__`` is loaded when it is first used, so that ``import inscape`` takes no time.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from inscape.errors import InscapeError as InscapeError
+    from inscape.lattice.force_constants import ForceConstants as ForceConstants
+    from inscape.lattice.force_constants import read_force_constants as read_force_constants
+    from inscape.lattice.modes import Modes as Modes
+    from inscape.scattering.dos import density_of_states as density_of_states
+    from inscape.scattering.plane import plane_map as plane_map
+    from inscape.scattering.powder import powder_map as powder_map
+    from inscape.structures import Crystal as Crystal
+
+__version__: str
+"""Version of the installed package."""
+
+_HOME = {
+    "Crystal": "inscape.structures",
+    "ForceConstants": "inscape.lattice.force_constants",
+    "InscapeError": "inscape.errors",
+    "Modes": "inscape.lattice.modes",
+    "density_of_states": "inscape.scattering.dos",
+    "plane_map": "inscape.scattering.plane",
+    "powder_map": "inscape.scattering.powder",
+    "read_force_constants": "inscape.lattice.force_constants",
+}
+
+__all__ = sorted(_HOME)
+
+
+def __getattr__(name: str) -> Any:
+    if name == "__version__":
+        value = import_module("importlib.metadata").version("inscape")
+    elif name in _HOME:
+        value = getattr(import_module(_HOME[name]), name)
+    else:
+        raise AttributeError(f"module 'inscape' has no attribute {name!r}; it has {', '.join(__all__)}")
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return __all__

@@ -1,0 +1,145 @@
+"""Imports flow one way: a module may import only from the layers below its own; heavy libraries have one door."""
+
+import ast
+import importlib.util
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+SRC = ROOT / "src" / "inscape"
+
+LAYERS = [  # a unit is a module or a folder; each may import the units above it in this list
+    {"errors", "units"},
+    {"structures", "spectra"},
+    {"lattice"},
+    {"scattering", "thermodynamics"},
+    {"potentials"},
+    {"library"},
+    {"training"},
+    {"autoencoders"},
+    {"structure_model"},
+    {"results"},
+    {"plots"},
+    {"prediction", "simulation", "measured"},
+    {"compare", "explore", "evaluation", "testing"},
+    {"cli", "web"},
+]
+RANK = {name: rank for rank, layer in enumerate(LAYERS) for name in layer}
+
+DOORS = {  # one heavy library, one door
+    "phonopy": {"lattice"},
+    "sevenn": {"potentials"},
+    "dask": {"library"},
+    "distributed": {"library"},
+    "zarr": {"library"},
+    "matplotlib": {"plots"},
+    "e3nn": {"structure_model"},
+    "fastapi": {"web"},
+    "typer": {"cli"},
+}
+
+NO_PHYSICS = {"numpy", "scipy", "torch", "sklearn", "phonopy", "sevenn", "spglib"}  # in cli and web
+
+VAGUE_NAMES = {"utils", "util", "helpers", "helper", "common", "core", "misc"}
+
+FILES = [p for p in sorted(SRC.rglob("*.py")) if p != SRC / "__init__.py"]
+
+
+def unit_of(path: Path) -> str:
+    """The module or folder of the package that a file belongs to."""
+    return path.relative_to(SRC).with_suffix("").parts[0]
+
+
+def imports(path: Path) -> set[str]:
+    """Absolute names imported anywhere in the file, also inside functions."""
+    found = set()
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            assert not node.level, f"{path}: write absolute imports"
+            found |= {f"{node.module}.{alias.name}" for alias in node.names}
+    return found
+
+
+def run_python(code: str) -> str:
+    """Standard output of a fresh interpreter."""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False, cwd=ROOT)
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda p: str(p.relative_to(SRC)))
+def test_imports_point_up_the_list_of_layers(path):
+    unit = unit_of(path)
+    assert unit in RANK, f"{unit} has no layer: add it to LAYERS"
+    for name in imports(path):
+        root, *rest = name.split(".")
+        if root == SRC.name and rest and rest[0] in RANK and rest[0] != unit:
+            assert RANK[rest[0]] < RANK[unit], f"{unit} must not import {rest[0]}"
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda p: str(p.relative_to(SRC)))
+def test_a_heavy_library_has_one_door(path):
+    for root in {name.split(".")[0] for name in imports(path)} & set(DOORS):
+        assert unit_of(path) in DOORS[root], f"{root} may be imported only by {sorted(DOORS[root])}"
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda p: str(p.relative_to(SRC)))
+def test_cli_and_web_hold_no_physics_and_no_model_code(path):
+    if unit_of(path) in {"cli", "web"}:
+        assert not {name.split(".")[0] for name in imports(path)} & NO_PHYSICS
+
+
+def test_no_module_has_a_name_that_says_nothing():
+    parts = {part for path in SRC.rglob("*") for part in path.relative_to(SRC).with_suffix("").parts}
+    assert not parts & VAGUE_NAMES
+
+
+def test_no_cycle_between_modules_inside_a_unit():
+    modules = {".".join(p.relative_to(SRC.parent).with_suffix("").parts): p for p in FILES if p.stem != "__init__"}
+    edges = {
+        name: {m for m in modules if m != name and any(i == m or i.startswith(m + ".") for i in imports(path))}
+        for name, path in modules.items()
+    }
+    while ready := [name for name, needs in edges.items() if not needs]:
+        edges = {name: needs - set(ready) for name, needs in edges.items() if name not in ready}
+    assert not edges, f"import cycle among {sorted(edges)}"
+
+
+HEAVY = "[m for m in ('torch', 'sklearn', 'phonopy', 'sevenn', 'matplotlib', 'scipy') if m in sys.modules]"
+
+
+def test_import_inscape_loads_nothing_heavy():
+    assert run_python(f"import sys, inscape; print({HEAVY})").strip() == "[]"
+
+
+@pytest.mark.skipif(importlib.util.find_spec("inscape.cli") is None, reason="there is no command line yet")
+def test_help_of_the_command_line_loads_nothing_heavy():
+    code = f"""
+import sys
+sys.argv = ["inscape", "--help"]
+from inscape.cli import main
+try:
+    main()
+except SystemExit as end:
+    assert not end.code, end.code
+print({HEAVY})
+"""
+    assert run_python(code).strip().splitlines()[-1] == "[]"
+
+
+@pytest.mark.skipif(importlib.util.find_spec("inscape.prediction") is None, reason="there is no prediction yet")
+def test_the_code_road_of_prediction_runs_with_no_lattice_dynamics():
+    code = """
+import sys
+sys.modules["phonopy"] = None       # importing it raises ImportError from here on
+import torch
+torch.set_num_threads(1)
+import inscape
+inscape.predict("examples/quartz.cif")
+"""
+    run_python(code)
