@@ -29,6 +29,7 @@ add_module_names = False
 autodoc_member_order = "bysource"
 autodoc_typehints = "signature"
 autodoc_typehints_format = "short"
+autodoc_type_aliases = dict.fromkeys(("Array", "FloatArray", "IntArray"), "NDArray")
 autodoc_default_options = {"members": True, "ignore-module-all": True}
 napoleon_google_docstring = False
 napoleon_use_ivar = True

@@ -84,15 +84,17 @@ def api_pages() -> dict[str, str]:
 
 def commands(command: Any, name: str) -> list[tuple[str, Any]]:
     """A command and those under it, each with the words that call it."""
-    below = [pair for child, sub in getattr(command, "commands", {}).items() for pair in commands(sub, f"{name} {child}")]
-    return [(name, command), *below]
+    found = [(name, command)]
+    for child, below in getattr(command, "commands", {}).items():
+        found += commands(below, f"{name} {child}")
+    return found
 
 
 def option_row(parameter: Any, context: Any) -> str:
     """One row of the table of a command's arguments and options."""
     is_option = parameter.param_type_name == "option"
     names = ", ".join(f"`{n}`" for n in [*parameter.opts, *parameter.secondary_opts]) if is_option else ""
-    names = names or f"`{parameter.make_metavar(context)}`"
+    names = names or f"`{(parameter.metavar or parameter.name).upper()}`"
     default = parameter.get_default(context, call=False)
     shown = "" if default in (None, False, (), []) or callable(default) else f"`{default}`"
     text = (getattr(parameter, "help", None) or "").replace("|", "\\|").replace("\n", " ")
@@ -116,7 +118,8 @@ def cli_page() -> str:
         if isinstance(command, TyperCommand):
             usage = " ".join(command.collect_usage_pieces(context))
             rows = "\n".join(option_row(p, context) for p in command.params if not getattr(p, "hidden", False))
-            parts.append(f"```console\n$ {name} {usage}\n```\n\n| argument, option | | default |\n|---|---|---|\n{rows}\n\n")
+            table = f"| argument, option | | default |\n|---|---|---|\n{rows}"
+            parts.append(f"```text\n{name} {usage}\n```\n\n{table}\n\n")
     return "".join(parts)
 
 
