@@ -13,6 +13,10 @@ if TYPE_CHECKING:
     from inscape.lattice.force_constants import ForceConstants as ForceConstants
     from inscape.lattice.force_constants import read_force_constants as read_force_constants
     from inscape.lattice.modes import Modes as Modes
+    from inscape.lattice.modes import modes_at as modes_at
+    from inscape.lattice.modes import modes_on_mesh as modes_on_mesh
+    from inscape.library.build import build_library as build_library
+    from inscape.library.store import Library as Library
     from inscape.scattering.dos import density_of_states as density_of_states
     from inscape.scattering.plane import plane_map as plane_map
     from inscape.scattering.powder import powder_map as powder_map
@@ -25,8 +29,12 @@ _HOME = {
     "Crystal": "inscape.structures",
     "ForceConstants": "inscape.lattice.force_constants",
     "InscapeError": "inscape.errors",
+    "Library": "inscape.library.store",
     "Modes": "inscape.lattice.modes",
+    "build_library": "inscape.library.build",
     "density_of_states": "inscape.scattering.dos",
+    "modes_at": "inscape.lattice.modes",
+    "modes_on_mesh": "inscape.lattice.modes",
     "plane_map": "inscape.scattering.plane",
     "powder_map": "inscape.scattering.powder",
     "read_force_constants": "inscape.lattice.force_constants",
