@@ -13,6 +13,7 @@ SRC = ROOT / "src" / "inscape"
 
 LAYERS = [  # a unit is a module or a folder; each may import the units above it in this list
     {"errors", "units"},
+    {"cells"},
     {"structures", "spectra", "metrics"},
     {"lattice"},
     {"scattering", "thermodynamics"},

@@ -1,4 +1,7 @@
-"""Crystal structures: read them from files and objects, find the primitive cell, refuse what cannot be used."""
+"""Crystal structures: read them from files and objects, find the primitive cell and its symmetry.
+
+What cannot be used is refused with a `StructureError` that says what came, what was expected and what to do.
+"""
 
 from __future__ import annotations
 
@@ -8,44 +11,28 @@ from collections import Counter
 from dataclasses import dataclass, fields
 from functools import cached_property, reduce
 from math import gcd
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import spglib
 from ase import Atoms
-from ase.data import atomic_masses, chemical_symbols
-from ase.geometry import minkowski_reduce
-from ase.neighborlist import primitive_neighbor_list
-from numpy.typing import ArrayLike, NDArray
+from ase.data import chemical_symbols
+from numpy.typing import ArrayLike
 
+from inscape.cells.cell import ISOTOPES, Cell, FloatArray, IntArray, checked_cell, one_line, wrapped
+from inscape.cells.files import FORMATS, cell_of_file, structure_files
+from inscape.cells.objects import cell_of_atoms, cell_of_pymatgen, is_pymatgen_structure
 from inscape.errors import StructureError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-FloatArray = NDArray[np.floating[Any]]
-IntArray = NDArray[np.int64]
+    from collections.abc import Iterable
 
 MAX_ATOMS = 200
 """Most atoms of a primitive cell."""
 
-MAX_INPUT_ATOMS = 5000
-"""Most atoms of a cell whose primitive cell is looked for."""
-
-MIN_DISTANCE = 0.5
-"""Least distance of two atoms, periodic images included, Å."""
-
-VOLUME_PER_ATOM = (0.5, 1000.0)
-"""Least and largest volume of a cell per atom, Å³."""
-
 SYMPREC = 1e-4
 """Tolerance of the symmetry search, Å."""
-
-ISOTOPES: dict[str, tuple[int, int, float]] = {"D": (1, 2, 2.01410177812), "T": (1, 3, 3.01604928)}
-"""Isotopes with a symbol of their own: atomic number, mass number and mass, u.
-
-Masses: M. Wang et al., Chin. Phys. C 45, 030003 (2021).
-"""
 
 
 @dataclass(frozen=True, eq=False)
@@ -106,7 +93,7 @@ class Crystal:
         numbers: ArrayLike,
         *,
         masses: ArrayLike | None = None,
-        isotopes: Sequence[int] | None = None,
+        isotopes: Iterable[int] | None = None,
         symprec: float = SYMPREC,
     ) -> Crystal:
         """Crystal of any cell of it: primitive, conventional or a supercell.
@@ -136,34 +123,7 @@ class Crystal:
         StructureError
             No volume, numbers that are not finite, atoms that coincide, unknown elements, too many atoms.
         """
-        cell, x, z = _checked_cell(lattice, positions, numbers)
-        u, mass_numbers = _checked_masses(z, masses, isotopes)
-        _check_distances(cell, x)
-        kinds = _kinds(z, mass_numbers, u)
-        dataset = _symmetry((cell, x, kinds), symprec)
-        keep = np.sort(np.unique(dataset.mapping_to_primitive, return_index=True)[1])
-        if len(keep) < len(z):
-            primitive = _standard_lattice((cell, x, kinds), symprec, to_primitive=True)
-            x = x[keep] @ cell @ np.linalg.inv(primitive)
-            cell, z, u, mass_numbers, kinds = primitive, z[keep], u[keep], mass_numbers[keep], kinds[keep]
-            dataset = _symmetry((cell, x, kinds), symprec)
-        if len(z) > MAX_ATOMS:
-            raise StructureError(
-                f"the primitive cell has {len(z)} atoms, at most {MAX_ATOMS} are allowed: choose a smaller crystal"
-            )
-        transformation = np.rint(_standard_lattice((cell, x, kinds), symprec, to_primitive=False) @ np.linalg.inv(cell))
-        return cls(
-            lattice=cell,
-            positions=_wrapped(x),
-            numbers=z,
-            masses=u,
-            isotopes=tuple(mass_numbers.tolist()),
-            conventional_lattice=transformation @ cell,
-            conventional_transformation=transformation,
-            space_group=dataset.international,
-            space_group_number=int(dataset.number),
-            rotations=np.unique(np.asarray(dataset.rotations, dtype=np.int64), axis=0),
-        )
+        return _crystal(checked_cell(lattice, positions, numbers, masses=masses, isotopes=isotopes), symprec)
 
     @property
     def n_atoms(self) -> int:
@@ -235,157 +195,142 @@ def laue_rotations(crystal: Crystal) -> IntArray:
     return np.unique(np.concatenate([crystal.rotations, -crystal.rotations]), axis=0)
 
 
-# ---- checks of a cell ----
+# ---- reading ----
 
 
-def _checked_cell(
-    lattice: ArrayLike, positions: ArrayLike, numbers: ArrayLike
-) -> tuple[FloatArray, FloatArray, IntArray]:
-    """The three as arrays of the right shapes, or a `StructureError`."""
-    cell, x, z = (
-        _float_array(lattice, "lattice"),
-        _float_array(positions, "positions"),
-        _float_array(numbers, "numbers"),
+@dataclass(frozen=True, eq=False)
+class Loaded:
+    """What came of reading one structure: a crystal, or the reason why there is none.
+
+    Parameters
+    ----------
+    name
+        Path of the file, or ``structure 3`` for the third of the objects given.
+    crystal
+        The crystal, None where it was refused.
+    error
+        The reason, None where there is a crystal.
+    """
+
+    name: str
+    crystal: Crystal | None
+    error: StructureError | None
+
+
+def read_structure(source: object) -> Crystal:
+    """Crystal of a file or of an object of another library.
+
+    Parameters
+    ----------
+    source
+        Path of a CIF, POSCAR or extended XYZ file, or of any other that ASE reads; ASE ``Atoms``; a pymatgen
+        ``Structure``; a `Crystal`, which is returned as it is.
+
+    Returns
+    -------
+    Crystal
+        In the Cartesian frame of the source; ``D`` and ``T`` are kept as isotopes of hydrogen, magnetic moments and
+        charges are not.
+
+    Raises
+    ------
+    StructureError
+        A missing or unreadable file, no periodic cell, partial occupancy, and whatever `Crystal.from_cell` refuses.
+    """
+    if isinstance(source, Crystal):
+        return source
+    if isinstance(source, Atoms):
+        return _crystal(cell_of_atoms(source), SYMPREC)
+    if isinstance(source, str | Path):
+        path = Path(source).expanduser()
+        cell = cell_of_file(path)
+        try:
+            return _crystal(cell, SYMPREC)
+        except StructureError as error:
+            raise StructureError(f"{path}: {error}") from error
+    if is_pymatgen_structure(source):
+        return _crystal(cell_of_pymatgen(source), SYMPREC)
+    raise StructureError(
+        f"got {type(source).__name__}, expected the path of a file in {FORMATS}, ASE Atoms, a periodic pymatgen "
+        "Structure or a Crystal: convert it to one of them"
     )
-    if cell.shape != (3, 3):
-        raise StructureError(
-            f"the lattice has shape {cell.shape}, expected (3, 3): give three basis vectors as rows, in Å"
-        )
-    if x.size == 0:
-        raise StructureError("the cell holds no atoms, expected at least one: give a crystal structure with atoms")
-    if x.ndim != 2 or x.shape[1] != 3 or z.shape != x.shape[:1]:
-        raise StructureError(
-            f"positions have shape {x.shape} and atomic numbers {z.shape}, expected (n, 3) and (n,): one row an atom"
-        )
-    if len(x) > MAX_INPUT_ATOMS:
-        raise StructureError(
-            f"the cell has {len(x)} atoms, at most {MAX_INPUT_ATOMS} are allowed: give a smaller cell of it"
-        )
-    _check_numbers(z)
-    _check_volume(cell, len(x))
-    if not np.all(np.isfinite(x)):
-        atom = int(np.flatnonzero(~np.isfinite(x).all(axis=1))[0])
-        raise StructureError(
-            f"the position of atom {atom + 1} is {_row(x[atom])}, expected finite numbers: correct the coordinates"
-        )
-    return cell, x, z.astype(np.int64)
 
 
-def _float_array(values: ArrayLike, name: str) -> FloatArray:
+def read_structures(sources: object) -> list[Loaded]:
+    """Read one source or many, go on after failures.
+
+    Parameters
+    ----------
+    sources
+        What `read_structure` takes, or a folder (its structure files, by name), or an iterable of both.
+
+    Returns
+    -------
+    list[Loaded]
+        One entry a file or object, in the order given.
+    """
+    many = isinstance(sources, list | tuple | set | frozenset) or hasattr(sources, "__next__")
+    loaded: list[Loaded] = []
+    for position, source in enumerate(sources if many else [sources], start=1):  # type: ignore[arg-type, var-annotated]
+        if isinstance(source, str | Path):
+            loaded += _load_path(Path(source).expanduser())
+        else:
+            loaded.append(_load(f"structure {position}", source))
+    return loaded
+
+
+def _load_path(path: Path) -> list[Loaded]:
+    if not path.is_dir():
+        return [_load(str(path), path)]
     try:
-        return np.array(values, dtype=np.float64)
-    except (TypeError, ValueError) as error:
-        raise StructureError(
-            f"{name} cannot be read as an array of numbers ({_one_line(error)}): give numbers"
-        ) from error
+        return [_load(str(file), file) for file in structure_files(path)]
+    except StructureError as error:
+        return [Loaded(str(path), None, error)]
 
 
-def _check_numbers(numbers: FloatArray) -> None:
-    known = np.isin(numbers, np.arange(1, len(chemical_symbols)))
-    if not known.all():
-        raise StructureError(
-            f"unknown element: atomic number {numbers[~known][0]:g}, expected 1 to {len(chemical_symbols) - 1}: "
-            "name every atom by its chemical symbol"
-        )
-
-
-def _check_volume(lattice: FloatArray, n_atoms: int) -> None:
-    if not np.all(np.isfinite(lattice)):
-        raise StructureError("the lattice holds numbers that are not finite, expected lengths in Å: correct the cell")
-    if not lattice.any():
-        raise StructureError(
-            "no cell: the lattice is zero; a crystal with three basis vectors is expected, not a molecule"
-        )
-    lengths = np.linalg.norm(lattice, axis=1)
-    volume = float(abs(np.linalg.det(lattice)))
-    if volume <= 1e-8 * np.prod(lengths):
-        raise StructureError(
-            f"the cell has zero volume (basis vectors of {_row(lengths)} Å in one plane), expected three that span a "
-            "volume: correct the cell"
-        )
-    low, high = VOLUME_PER_ATOM
-    if not low <= volume / n_atoms <= high:
-        raise StructureError(
-            f"the cell has {volume / n_atoms:.3g} Å³ per atom, a crystal has {low:g} to {high:g}: check the unit "
-            "of the lattice (Å), the number of atoms and empty space around a molecule"
-        )
-
-
-def _check_distances(lattice: FloatArray, positions: FloatArray) -> None:
-    """Refuse atoms closer than `MIN_DISTANCE` to another or to an image of themselves."""
-    cell, _ = minkowski_reduce(lattice)  # type: ignore[no-untyped-call]
-    shortest = float(np.linalg.norm(cell, axis=1).min())
-    if shortest < MIN_DISTANCE:
-        raise StructureError(
-            f"every atom is {shortest:.3g} Å from its own periodic image, expected {MIN_DISTANCE} Å or more: "
-            "check the lattice and its unit (Å)"
-        )
-    cartesian = _wrapped(positions @ lattice @ np.linalg.inv(cell)) @ cell
-    i, j, distance = primitive_neighbor_list("ijd", (True, True, True), cell, cartesian, MIN_DISTANCE)  # type: ignore[no-untyped-call]
-    if len(distance):
-        pair = int(np.argmin(distance))
-        raise StructureError(
-            f"atoms {i[pair] + 1} and {j[pair] + 1} are {distance[pair]:.3g} Å apart, expected {MIN_DISTANCE} Å or "
-            "more: remove doubled atoms and check the unit of the lattice (Å)"
-        )
-
-
-def _checked_masses(
-    numbers: IntArray, masses: ArrayLike | None, isotopes: Sequence[int] | None
-) -> tuple[FloatArray, IntArray]:
-    """Masses, u, and mass numbers of all atoms; each filled in from the other where it is left out."""
-    mass_numbers = np.zeros(len(numbers), dtype=np.int64)
-    if isotopes is not None:
-        mass_numbers = _float_array(list(isotopes), "isotopes").astype(np.int64)
-    values = _natural_masses(numbers, mass_numbers) if masses is None else _float_array(masses, "masses")
-    if mass_numbers.shape != numbers.shape or values.shape != numbers.shape:
-        raise StructureError(
-            f"got {len(numbers)} atoms, {values.size} masses and {mass_numbers.size} isotopes: give one of each an atom"
-        )
-    if not (np.isfinite(values) & (values > 0)).all():
-        raise StructureError("masses must be positive numbers in u: correct them, or leave them out for natural ones")
-    if isotopes is None:
-        heavy = (numbers == 1) & (np.abs(values - np.rint(values)) < 0.1) & np.isin(np.rint(values), (2, 3))
-        mass_numbers = np.where(heavy, np.rint(values).astype(np.int64), 0)
-    wrong = (mass_numbers != 0) & (np.abs(values - mass_numbers) > 0.3)
-    if wrong.any():
-        atom = int(np.flatnonzero(wrong)[0])
-        raise StructureError(
-            f"atom {atom + 1} is isotope {mass_numbers[atom]} of {chemical_symbols[numbers[atom]]} but weighs "
-            f"{values[atom]:.4g} u: correct the mass or the mass number"
-        )
-    return values, mass_numbers
-
-
-def _natural_masses(numbers: IntArray, mass_numbers: IntArray) -> FloatArray:
-    """Masses of the natural elements and of the isotopes named in `ISOTOPES`, u."""
-    known = {(number, isotope): mass for number, isotope, mass in ISOTOPES.values()}
-    masses = []
-    for number, isotope in zip(numbers.tolist(), mass_numbers.tolist(), strict=False):
-        if isotope and (number, isotope) not in known:
-            raise StructureError(
-                f"the mass of isotope {isotope} of {chemical_symbols[number]} is not known here, only those of "
-                f"{', '.join(ISOTOPES)}: give masses together with isotopes"
-            )
-        masses.append(known.get((number, isotope), float(atomic_masses[number])))
-    return np.array(masses)
+def _load(name: str, source: object) -> Loaded:
+    try:
+        return Loaded(name, read_structure(source), None)
+    except StructureError as error:
+        return Loaded(name, None, error)
 
 
 # ---- symmetry ----
 
 
-def _kinds(numbers: IntArray, mass_numbers: IntArray, masses: FloatArray) -> IntArray:
-    """One integer for each sort of atom: element, isotope and mass."""
-    sorts = np.column_stack([numbers, mass_numbers, np.round(masses, 3)])
-    return np.unique(sorts, axis=0, return_inverse=True)[1].reshape(-1) + 1
+def _crystal(cell: Cell, symprec: float) -> Crystal:
+    """Crystal of a checked cell."""
+    dataset = _ask_spglib("get_symmetry_dataset", cell, symprec)
+    keep = np.sort(np.unique(dataset.mapping_to_primitive, return_index=True)[1])
+    if len(keep) < len(cell.numbers):
+        cell = _primitive(cell, keep, symprec)
+        dataset = _ask_spglib("get_symmetry_dataset", cell, symprec)
+    if len(cell.numbers) > MAX_ATOMS:
+        raise StructureError(
+            f"the primitive cell has {len(cell.numbers)} atoms, at most {MAX_ATOMS} are allowed: "
+            "choose a smaller crystal"
+        )
+    conventional = _standard_lattice(cell, symprec, to_primitive=False)
+    transformation = np.rint(conventional @ np.linalg.inv(cell.lattice))
+    return Crystal(
+        lattice=cell.lattice,
+        positions=cell.positions,
+        numbers=cell.numbers,
+        masses=cell.masses,
+        isotopes=tuple(cell.isotopes.tolist()),
+        conventional_lattice=transformation @ cell.lattice,
+        conventional_transformation=transformation,
+        space_group=str(dataset.international),
+        space_group_number=int(dataset.number),
+        rotations=np.unique(np.asarray(dataset.rotations, dtype=np.int64), axis=0),
+    )
 
 
-Cell = tuple[FloatArray, FloatArray, IntArray]
-
-
-def _symmetry(cell: Cell, symprec: float) -> Any:
-    """Data set of spglib on a cell."""
-    return _ask_spglib("get_symmetry_dataset", cell, symprec)
+def _primitive(cell: Cell, keep: IntArray, symprec: float) -> Cell:
+    """Primitive cell of a larger one, with the atoms ``keep`` of it; frame and origin stay."""
+    lattice = _standard_lattice(cell, symprec, to_primitive=True)
+    positions = wrapped(cell.positions[keep] @ cell.lattice @ np.linalg.inv(lattice))
+    return Cell(lattice, positions, cell.numbers[keep], cell.masses[keep], cell.isotopes[keep])
 
 
 def _standard_lattice(cell: Cell, symprec: float, *, to_primitive: bool) -> FloatArray:
@@ -396,45 +341,35 @@ def _standard_lattice(cell: Cell, symprec: float, *, to_primitive: bool) -> Floa
 
 def _ask_spglib(function: str, cell: Cell, symprec: float, **options: bool) -> Any:
     """Result of a function of spglib, which reports failure by None or an exception, by version and settings."""
+    question = (cell.lattice, cell.positions, _kinds(cell))
     try:
         with warnings.catch_warnings():
             warnings.filterwarnings("ignore", category=DeprecationWarning, message=".*OLD_ERROR_HANDLING.*")
-            result = getattr(spglib, function)(cell, symprec=symprec, **options)
+            result = getattr(spglib, function)(question, symprec=symprec, **options)
     except Exception as error:  # spglib's own exceptions are not in all its versions
-        raise _no_symmetry(symprec, f": {_one_line(error)}") from error
+        raise _no_symmetry(symprec, f" ({one_line(error)})") from error
     if result is None:
         raise _no_symmetry(symprec)
     return result
 
 
+def _kinds(cell: Cell) -> IntArray:
+    """One integer for each sort of atom: element, isotope and mass."""
+    sorts = np.column_stack([cell.numbers, cell.isotopes, np.round(cell.masses, 3)])
+    kinds = np.unique(sorts, axis=0, return_inverse=True)[1]
+    return np.asarray(kinds.reshape(-1) + 1, dtype=np.int64)
+
+
 def _no_symmetry(symprec: float, reason: str = "") -> StructureError:
     return StructureError(
-        f"no symmetry could be found at a tolerance of {symprec:g} Å{reason}; a crystal "
-        "without overlapping atoms is expected: check the positions, or give another symprec to Crystal.from_cell"
+        f"no symmetry was found at a tolerance of {symprec:g} Å{reason}, expected a crystal without overlapping atoms: "
+        "check the positions, or give another symprec to Crystal.from_cell"
     )
 
-
-# ---- numbers ----
 
 _DIGEST_STEP = 1e-5
 
 
 def _rounded(values: FloatArray) -> IntArray:
     """Whole numbers of steps; the offset keeps boundaries between steps away from the short decimals of files."""
-    return np.floor(values / _DIGEST_STEP + 0.5437).astype(np.int64)
-
-
-def _wrapped(positions: FloatArray) -> FloatArray:
-    """Fractional positions in [0, 1)."""
-    wrapped = positions - np.floor(positions)
-    return np.where(wrapped >= 1.0, 0.0, wrapped)
-
-
-def _row(values: FloatArray) -> str:
-    return "(" + ", ".join(f"{v:.4g}" for v in values) + ")"
-
-
-def _one_line(error: BaseException) -> str:
-    """Message of an exception on one line."""
-    text = " ".join(str(error).split()) or type(error).__name__
-    return text if len(text) <= 160 else text[:157] + "..."
+    return np.asarray(np.floor(values / _DIGEST_STEP + 0.5437), dtype=np.int64)
