@@ -1,0 +1,83 @@
+"""What follows from a density of states at a temperature: heat capacity, entropy, energy, free energy.
+
+All are harmonic, at constant volume, and per mole of atoms: the area of the density of states stands for 3 N modes, so
+that a density of states of one atom, of a cell or of any other area gives the same answer. Formulas are those of Dove,
+Introduction to Lattice Dynamics, 1993, section 5.2, with y = E/k_BT.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from inscape.errors import GridError
+from inscape.units import GAS_CONSTANT, KB
+
+Array = NDArray[np.floating]
+
+NODES, NODE_WEIGHTS = np.polynomial.legendre.leggauss(4)
+"""Points of Gauss' quadrature inside each energy bin, where the density of states is constant."""
+
+FROZEN = 700.0
+"""E/k_BT above which a mode is as good as at 0 K; exp of more overflows."""
+
+
+def heat_capacity(dos: Array, edges: Array, temperatures: ArrayLike) -> Array:
+    """Heat capacity C_V = k_B ∫ g (x/sinh x)² dE with x = E/2k_BT.
+
+    Parameters
+    ----------
+    dos
+        Density of states, shape (n_energy,), 1/meV.
+    edges
+        Energy bin edges, shape (n_energy + 1,), meV, from 0 on.
+    temperatures
+        Temperatures, any shape, K, 0 or more.
+
+    Returns
+    -------
+    Array
+        Shape of ``temperatures``, J mol⁻¹ K⁻¹ per mole of atoms; 3 R where k_BT is far above all energies.
+
+    Raises
+    ------
+    GridError
+        Bins that do not fit the density of states, or a negative temperature.
+    """
+    return GAS_CONSTANT * _per_atom(lambda e, y: y**2 * np.exp(-y) / np.expm1(-y) ** 2, dos, edges, temperatures)
+
+
+def entropy(dos: Array, edges: Array, temperatures: ArrayLike) -> Array:
+    """Entropy S = k_B ∫ g [y/(exp y − 1) − ln(1 − exp(−y))] dE, J mol⁻¹ K⁻¹; arguments as for `heat_capacity`."""
+    return GAS_CONSTANT * _per_atom(
+        lambda e, y: y / np.expm1(y) - np.log(-np.expm1(-y)), dos, edges, temperatures
+    )
+
+
+def internal_energy(dos: Array, edges: Array, temperatures: ArrayLike) -> Array:
+    """Internal energy U = ∫ g E [½ + 1/(exp y − 1)] dE, zero-point energy included, J mol⁻¹."""
+    return GAS_CONSTANT / KB * _per_atom(lambda e, y: e * (0.5 + 1 / np.expm1(y)), dos, edges, temperatures)
+
+
+def free_energy(dos: Array, edges: Array, temperatures: ArrayLike) -> Array:
+    """Helmholtz free energy F = U − T S of the phonons, zero-point energy included, J mol⁻¹."""
+    return internal_energy(dos, edges, temperatures) - np.asarray(temperatures) * entropy(dos, edges, temperatures)
+
+
+def _per_atom(kernel: Callable[[Array, Array], Array], dos: Array, edges: Array, temperatures: ArrayLike) -> Array:
+    """3 ∫ g(E) kernel(E, E/k_BT) dE / ∫ g(E) dE, of the shape of the temperatures."""
+    dos, edges, kelvin = np.asarray(dos, float), np.asarray(edges, float), np.asarray(temperatures, float)
+    if dos.ndim != 1 or edges.shape != (len(dos) + 1,) or edges[0] < 0:
+        raise GridError(
+            f"density of states has shape {dos.shape} and its bin edges {edges.shape}, from {edges.flat[0]} meV: "
+            "give one more edge than values, none below 0"
+        )
+    if not np.all(np.isfinite(kelvin) & (kelvin >= 0)):
+        raise GridError(f"temperatures are {kelvin} K; expected 0 K or more")
+    width = np.diff(edges)
+    energy = (edges[:-1] + edges[1:])[:, None] / 2 + width[:, None] * NODES / 2
+    reduced = np.minimum(energy / (KB * np.maximum(kelvin, 1e-9))[..., None, None], FROZEN)
+    average = kernel(energy, reduced) @ NODE_WEIGHTS / 2
+    return np.asarray(3 * (average @ (dos * width)) / np.sum(dos * width))
