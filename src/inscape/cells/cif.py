@@ -1,8 +1,8 @@
 """Cells of crystallographic information files (CIF).
 
 ASE splits the file into its entries; symbols, occupancies and symmetry are read here, because ASE takes the element
-``SI4+`` for sulphur, the number of a space group before its setting, and knows no tritium. Sites near a special
-position are moved onto it, so that coordinates of four digits keep their symmetry.
+``SI4+`` for sulphur, the number of a space group before its symbol, and knows no tritium and few settings. Sites near
+a special position are moved onto it, so that coordinates of four digits keep their symmetry.
 """
 
 from __future__ import annotations
@@ -15,11 +15,11 @@ import numpy as np
 from ase.data import atomic_numbers
 from ase.geometry import cellpar_to_cell
 from ase.io.cif import CIFBlock, parse_cif
-from ase.spacegroup import Spacegroup
 from ase.spacegroup.spacegroup import parse_sitesym
 
 from inscape.cells.cell import ISOTOPES, Cell, FloatArray, checked_cell, species, wrapped
 from inscape.cells.objects import partial_occupancy
+from inscape.cells.space_groups import Operations, operations_of_hall, operations_of_name, operations_of_number
 from inscape.errors import StructureError
 
 SAME_SITE = 1e-3
@@ -35,14 +35,8 @@ OPERATION_TAGS = (
     "_symmetry_equiv_pos_as_xyz",
 )
 SYMBOL_TAGS = ("_space_group_name_h-m_alt", "_symmetry_space_group_name_h-m", "_space_group_name_h-m_full")
+HALL_TAGS = ("_space_group_name_hall", "_symmetry_space_group_name_hall")
 NUMBER_TAGS = ("_space_group_it_number", "_symmetry_int_tables_number")
-
-RHOMBOHEDRAL = {146, 148, 155, 160, 161, 166, 167}
-TWO_ORIGINS = {
-    *(48, 50, 59, 68, 70, 85, 86, 88, 125, 126, 129, 130, 133, 134, 137, 138, 141, 142, 201, 203, 222, 224, 227, 228)
-}
-
-Operations = tuple[FloatArray, FloatArray]  # rotations (n, 3, 3) and translations (n, 3), fractional
 
 
 def cell_of_cif(data: bytes) -> Cell:
@@ -94,16 +88,18 @@ def _first(block: CIFBlock, tags: tuple[str, ...]) -> Any:
 
 def _lattice(block: CIFBlock) -> FloatArray:
     tags = dict(block)
-    parameters = [tags.get(tag) for tag in CELL_TAGS]
-    for tag, value in zip(CELL_TAGS, parameters, strict=True):
+    parameters = []
+    for tag in CELL_TAGS:
+        value = tags.get(tag)
         if value is None:
             raise StructureError(f"no cell: {tag} is missing, expected three lengths and three angles: add it")
         if not isinstance(value, int | float) or not (0 < value < (180 if "angle" in tag else np.inf)):
             raise StructureError(f"no cell: {tag} is {value}, expected a positive number: correct it")
-    lattice = np.asarray(cellpar_to_cell(parameters), dtype=np.float64)  # type: ignore[no-untyped-call]
-    if not np.all(np.isfinite(lattice)):
+        parameters.append(float(value))
+    small, middle, large = sorted(parameters[3:])
+    if large >= small + middle or small + middle + large >= 360:
         raise StructureError(f"zero volume: no cell has the angles {parameters[3:]}: correct them")
-    return lattice
+    return np.asarray(cellpar_to_cell(parameters), dtype=np.float64)  # type: ignore[no-untyped-call]
 
 
 # ---- sites ----
@@ -185,38 +181,20 @@ def _same(a: FloatArray, b: FloatArray) -> bool:
 
 
 def _operations(block: CIFBlock, lattice: FloatArray) -> Operations:
-    """Symmetry operations: those listed, otherwise those of the space group's name, otherwise of its number."""
+    """Symmetry operations: those listed, otherwise those of the space group's symbols, otherwise of its number."""
     listed = _first(block, OPERATION_TAGS)
     if listed:
         strings = [str(line) for line in (listed if isinstance(listed, list) else [listed])]
         rotations, translations = parse_sitesym(strings)  # type: ignore[no-untyped-call]
         return np.asarray(rotations, dtype=np.float64), np.asarray(translations, dtype=np.float64)
-    group = _space_group(block, lattice)
-    rotations, translations = zip(*group.get_symop(), strict=True)  # type: ignore[no-untyped-call]
-    return np.array(rotations, dtype=np.float64), np.array(translations, dtype=np.float64)
-
-
-def _space_group(block: CIFBlock, lattice: FloatArray) -> Spacegroup:
-    name, number = _first(block, SYMBOL_TAGS), _first(block, NUMBER_TAGS)
-    if name is None and number is None:
-        raise StructureError(
-            "no symmetry: neither operations nor a space group are given, expected one of them: add "
-            "_symmetry_space_group_name_H-M, which is 'P 1' where all atoms of the cell are listed"
-        )
-    symbol, _, choice = str(name).strip("'\" ").partition(":")
-    key = int(number) if name is None else " ".join(symbol.split())
-    first = Spacegroup(key, 1)
-    setting = {"1": 1, "2": 2, "H": 1, "R": 2}.get(choice.strip().upper())
-    if setting is None and first.no in RHOMBOHEDRAL:
-        setting = 1 if _is_hexagonal(lattice) else 2
-    if setting is None and first.no in TWO_ORIGINS:
-        raise StructureError(
-            f"space group {first.symbol} has two choices of origin and no operations are listed: add "
-            "_symmetry_equiv_pos_as_xyz, or ':1' or ':2' to the symbol"
-        )
-    return first if setting in (None, 1) else Spacegroup(key, setting)
-
-
-def _is_hexagonal(lattice: FloatArray) -> bool:
-    a, b, _ = lattice
-    return bool(abs(a @ b / (a @ a) + 0.5) < 0.01 and abs((b @ b) / (a @ a) - 1) < 0.01)
+    hall, name, number = (_first(block, tags) for tags in (HALL_TAGS, SYMBOL_TAGS, NUMBER_TAGS))
+    if hall is not None and (known := operations_of_hall(str(hall))):
+        return known
+    if name is not None:
+        return operations_of_name(str(name), lattice)
+    if number is not None:
+        return operations_of_number(int(number), lattice)
+    raise StructureError(
+        "no symmetry: neither operations nor a space group are given, expected one of them: add "
+        "_symmetry_space_group_name_H-M, which is 'P 1' where all atoms of the cell are listed"
+    )

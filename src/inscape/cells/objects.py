@@ -30,7 +30,7 @@ def cell_of_atoms(atoms: Atoms) -> Cell:
         )
     _check_occupancies(atoms)
     numbers, positions = np.asarray(atoms.numbers, dtype=np.int64), atoms.positions
-    if np.linalg.matrix_rank(atoms.cell[:]) == 3:  # otherwise `checked_cell` refuses
+    if np.isfinite(atoms.cell[:]).all() and np.linalg.matrix_rank(atoms.cell[:]) == 3:  # or `checked_cell` refuses it
         positions = np.linalg.solve(atoms.cell[:].T, positions.T).T
     if not atoms.has("masses"):  # type: ignore[no-untyped-call]
         return checked_cell(atoms.cell[:], positions, numbers)
