@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 FloatArray = NDArray[np.floating[Any]]
 IntArray = NDArray[np.int64]
 
-MAX_INPUT_ATOMS = 5000
+MAX_INPUT_ATOMS = 2000
 """Most atoms of a cell whose primitive cell is looked for."""
 
 MIN_DISTANCE = 0.5
