@@ -45,13 +45,21 @@ __all__ = sorted(_HOME)
 
 def __getattr__(name: str) -> Any:
     if name == "__version__":
-        value = import_module("importlib.metadata").version("inscape")
+        value = _installed_version()
     elif name in _HOME:
         value = getattr(import_module(_HOME[name]), name)
     else:
         raise AttributeError(f"module 'inscape' has no attribute {name!r}; it has {', '.join(__all__)}")
     globals()[name] = value
     return value
+
+
+def _installed_version() -> str:
+    metadata = import_module("importlib.metadata")
+    try:
+        return str(metadata.version("inscape"))
+    except metadata.PackageNotFoundError:   # used from its source folder
+        return "unknown"
 
 
 def __dir__() -> list[str]:

@@ -1,0 +1,430 @@
+"""What a prediction returns: one xarray dataset of spectra with units and provenance, and the file it is kept in."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import xarray as xr
+from numpy.typing import ArrayLike, NDArray
+
+from inscape import __version__
+from inscape.errors import DataError
+from inscape.spectra import centres, check_edges
+from inscape.structures import Crystal
+from inscape.thermodynamics import heat_capacity, internal_energy
+from inscape.units import GAS_CONSTANT, KB
+
+if TYPE_CHECKING:
+    from inscape.plots import Figure
+
+Array = NDArray[Any]
+Value = str | float | int
+
+PER_MEV = "1/meV"
+PER_BARN = "barn sr⁻¹ meV⁻¹ per atom"
+PER_KELVIN = "J mol⁻¹ K⁻¹"
+
+VARIABLES = {
+    "dos": (("energy",), PER_MEV, "phonon density of states"),
+    "partial_dos": (("atom", "energy"), PER_MEV, "phonon density of states of each atom"),
+    "powder": (("q", "energy"), PER_BARN, "one-phonon scattering of a powder"),
+    "powder_coherent": (("q", "energy"), PER_BARN, "coherent part"),
+    "powder_incoherent": (("q", "energy"), PER_BARN, "incoherent part"),
+    "crystal": (("h", "k", "energy"), PER_BARN, "coherent one-phonon scattering of a single crystal"),
+    "crystal_incoherent": (("h", "k", "energy"), PER_BARN, "incoherent one-phonon scattering of a single crystal"),
+    "heat_capacity": (("temperature",), PER_KELVIN, "heat capacity at constant volume per mole of atoms"),
+}
+"""Dimensions, unit and long name of each variable."""
+
+COORDINATES = {
+    "energy": ("energy", "meV", "energy lost by the neutron, bin centres"),
+    "energy_edges": ("energy_edge", "meV", "bin edges of energy"),
+    "q": ("q", "1/Å", "length of the wave vector, 2π included, bin centres"),
+    "q_edges": ("q_edge", "1/Å", "bin edges of q"),
+    "h": ("h", "r.l.u.", "multiple of the first plane vector, bin centres"),
+    "h_edges": ("h_edge", "r.l.u.", "bin edges of h"),
+    "k": ("k", "r.l.u.", "multiple of the second plane vector, bin centres"),
+    "k_edges": ("k_edge", "r.l.u.", "bin edges of k"),
+    "temperature": ("temperature", "K", "temperature of the heat capacity"),
+}
+"""Dimension, unit and long name of each coordinate but ``atom_symbol``."""
+
+KINDS = {"dos": "dos", "powder": "powder", "crystal": "crystal"}
+"""Kinds of spectra, and the variable that tells whether one is there."""
+
+REQUIRED_ATTRIBUTES = ("formula", "space_group", "temperature_K", "engine", "inscape_version")
+
+TEMPERATURES = np.arange(5.0, 1000.1, 5.0)
+"""Temperatures of the variable ``heat_capacity``, K."""
+
+ERROR_PREFIX = "expected_"
+
+ERROR_WORDS = {
+    "dos_w1_meV": "density of states {:.2f} meV (Wasserstein-1)",
+    "heat_capacity_J_per_mol_K": "heat capacity {:.2f} J mol⁻¹ K⁻¹",
+    "powder_cut_cosine": "powder cut cosine {:.2f}",
+    "crystal_cut_cosine": "single-crystal cut cosine {:.2f}",
+}
+"""How typical errors are put into words; any other name stands as it is."""
+
+
+class Prediction:
+    """Spectra of one crystal, with their units and where they come from.
+
+    Parameters
+    ----------
+    dataset
+        Variables and units of `VARIABLES`, coordinates of `COORDINATES` and ``atom_symbol``; `make_prediction` builds
+        one. Kinds that were not asked for are absent.
+
+    Raises
+    ------
+    DataError
+        A dataset of something else.
+    """
+
+    def __init__(self, dataset: xr.Dataset) -> None:
+        missing = [name for name in REQUIRED_ATTRIBUTES if name not in dataset.attrs]
+        if missing:
+            raise DataError(f"dataset has no attribute {', '.join(missing)}: it is not a prediction of inscape")
+        for name in set(VARIABLES) & set(dataset.data_vars):
+            if dataset[name].dims != VARIABLES[name][0]:
+                raise DataError(f"{name} has dimensions {dataset[name].dims}, expected {VARIABLES[name][0]}")
+        self.dataset = dataset
+
+    @property
+    def dos(self) -> xr.DataArray:
+        """Density of states, dimension (energy), 1/meV; its area is 3 × atoms of the primitive cell."""
+        return self._get("dos")
+
+    @property
+    def partial_dos(self) -> xr.DataArray:
+        """Density of states of each atom, dimensions (atom, energy), 1/meV; each area is 3."""
+        return self._get("partial_dos")
+
+    @property
+    def powder(self) -> xr.DataArray:
+        """S(|Q|, E) of one phonon, coherent and incoherent, dimensions (q, energy), barn sr⁻¹ meV⁻¹ per atom."""
+        return self._get("powder")
+
+    @property
+    def powder_coherent(self) -> xr.DataArray:
+        """The coherent part of `powder`."""
+        return self._get("powder_coherent")
+
+    @property
+    def powder_incoherent(self) -> xr.DataArray:
+        """The incoherent part of `powder`."""
+        return self._get("powder_incoherent")
+
+    @property
+    def crystal(self) -> xr.DataArray:
+        """Coherent S(H, K, E) of one phonon in the plane, dimensions (h, k, energy), barn sr⁻¹ meV⁻¹ per atom."""
+        return self._get("crystal")
+
+    @property
+    def crystal_incoherent(self) -> xr.DataArray:
+        """Incoherent S(H, K, E) of one phonon in the plane, on the grid of `crystal`."""
+        return self._get("crystal_incoherent")
+
+    @property
+    def kinds(self) -> tuple[str, ...]:
+        """Kinds of spectra that are there."""
+        return tuple(kind for kind, name in KINDS.items() if name in self.dataset)
+
+    @property
+    def warning(self) -> str | None:
+        """Why this prediction is not to be trusted; None if the crystal resembles those of the training data."""
+        return self.dataset.attrs.get("warning")
+
+    def heat_capacity(self, temperature: ArrayLike) -> xr.DataArray:
+        """Heat capacity at constant volume at any temperatures, J mol⁻¹ K⁻¹ per mole of atoms.
+
+        Parameters
+        ----------
+        temperature
+            One temperature or several, K.
+
+        Returns
+        -------
+        xr.DataArray
+            Without a dimension for one temperature, else with the dimension (temperature).
+        """
+        kelvin = np.asarray(temperature, dtype=float)
+        values = heat_capacity(self.dos.values, self.dataset["energy_edges"].values, kelvin)
+        dims = ("temperature",) * kelvin.ndim
+        attributes = {"units": PER_KELVIN, "long_name": VARIABLES["heat_capacity"][2]}
+        return xr.DataArray(values, {"temperature": (dims, kelvin, {"units": "K"})}, dims, attrs=attributes)
+
+    def save(self, path: str | Path) -> Path:
+        """Write a NetCDF-4 file, whole or not at all; it opens with ``xarray.open_dataset``.
+
+        Raises
+        ------
+        DataError
+            The file cannot be written there.
+        """
+        path = Path(path)
+        scratch = path.with_name(f".{path.name}.{os.getpid()}")
+        packed = {"zlib": True, "complevel": 4, "shuffle": True}
+        encoding = {str(name): packed for name, data in self.dataset.data_vars.items() if data.ndim > 1}
+        try:
+            self.dataset.to_netcdf(scratch, engine="h5netcdf", encoding=encoding)
+            scratch.replace(path)
+        except OSError as error:
+            raise DataError(f"{path}: cannot be written ({error.strerror or error}); name another place") from error
+        finally:
+            scratch.unlink(missing_ok=True)
+        return path
+
+    @classmethod
+    def load(cls, path: str | Path) -> Prediction:
+        """Read what `save` wrote.
+
+        Raises
+        ------
+        DataError
+            No such file, not NetCDF-4, damaged, or not a prediction.
+        """
+        if not Path(path).is_file():
+            raise DataError(f"{path}: no such file; expected a prediction saved by inscape")
+        try:
+            return cls(xr.load_dataset(path, engine="h5netcdf"))
+        except DataError as error:
+            raise DataError(f"{path}: {error}") from error
+        except (OSError, ValueError, KeyError, RuntimeError) as error:
+            raise DataError(f"{path}: cannot be read as a NetCDF-4 file ({type(error).__name__}): {error}") from error
+
+    def plot(self, path: str | Path | None = None) -> Figure:
+        """A figure of everything that is there; written to ``path``, if given, in the format of its suffix."""
+        from inscape.plots import overview, write_figure  # matplotlib takes half a second to load
+
+        figure = overview(self.dataset)
+        if path is not None:
+            write_figure(figure, path)
+        return figure
+
+    def summary(self) -> dict[str, Any]:
+        """Few numbers that say what this is, ready for JSON; keys end in their unit."""
+        attributes = self.dataset.attrs
+        kelvin = float(attributes["temperature_K"])
+        text: dict[str, Any] = {
+            "formula": attributes["formula"],
+            "space_group": attributes["space_group"],
+            "temperature_K": kelvin,
+            "engine": attributes["engine"],
+            "kinds": list(self.kinds),
+            "novelty": _finite(attributes.get("novelty")),
+            "novelty_threshold": _finite(attributes.get("novelty_threshold")),
+            "warning": self.warning,
+        }
+        if "dos" in self.dataset:
+            text |= self._summary_of_dos(kelvin)
+        if "powder" in self.dataset:
+            text["q_max_per_angstrom"] = float(self.dataset["q_edges"][-1])
+        if "crystal" in self.dataset:
+            text["plane"] = attributes["plane"]
+        text["expected_error"] = {
+            str(name).removeprefix(ERROR_PREFIX): float(value)
+            for name, value in attributes.items()
+            if str(name).startswith(ERROR_PREFIX)
+        }
+        return text
+
+    def __repr__(self) -> str:
+        a = self.dataset.attrs
+        kinds = ", ".join(self.kinds) or "no spectra"
+        return f"<Prediction of {a['formula']} ({a['space_group']}) at {a['temperature_K']:g} K: {kinds}>"
+
+    def _get(self, name: str) -> xr.DataArray:
+        if name not in self.dataset:
+            kind = "dos" if name == "partial_dos" else name.split("_")[0]
+            raise DataError(f"this prediction holds no {name}; ask for the kind {kind!r} when predicting")
+        return self.dataset[name]
+
+    def _summary_of_dos(self, kelvin: float) -> dict[str, Any]:
+        edges, dos = self.dataset["energy_edges"].values, self.dos.values
+        share = np.cumsum(dos * np.diff(edges))
+        return {
+            "atoms": self.dataset.sizes["atom"],
+            "dos_area": float(share[-1]),
+            "dos_mean_meV": float(np.sum(dos * np.diff(edges) * centres(edges)) / share[-1]),
+            "dos_highest_meV": float(edges[1:][np.searchsorted(share, 0.999 * share[-1])]),
+            "zero_point_energy_meV_per_atom": float(internal_energy(dos, edges, 0.0) * KB / GAS_CONSTANT),
+            "heat_capacity_J_per_mol_K": float(heat_capacity(dos, edges, kelvin)),
+        }
+
+
+def make_prediction(
+    *,
+    crystal: Crystal,
+    energy_edges: Array,
+    temperature: float,
+    partial_dos: Array | None = None,
+    q_edges: Array | None = None,
+    powder_coherent: Array | None = None,
+    powder_incoherent: Array | None = None,
+    plane: ArrayLike | None = None,
+    h_edges: Array | None = None,
+    k_edges: Array | None = None,
+    crystal_coherent: Array | None = None,
+    crystal_incoherent: Array | None = None,
+    codes: Mapping[str, Array] | None = None,
+    engine: str = "direct",
+    novelty: float = np.nan,
+    novelty_threshold: float = np.nan,
+    weights: Mapping[str, str] | None = None,
+    expected_error: Mapping[str, float] | None = None,
+    extra: Mapping[str, Value] | None = None,
+) -> Prediction:
+    """A prediction from plain arrays; what is None is left out.
+
+    Parameters
+    ----------
+    crystal
+        The primitive cell that was predicted.
+    energy_edges, q_edges, h_edges, k_edges
+        Bin edges: meV, 1/Å, r.l.u., r.l.u.
+    temperature
+        Of the maps, K.
+    partial_dos
+        Shape (n_atoms, n_energy), 1/meV.
+    powder_coherent, powder_incoherent
+        Shape (n_q, n_energy), barn sr⁻¹ meV⁻¹ per atom; ``powder`` is their sum.
+    plane
+        The two vectors that ``h`` and ``k`` multiply, shape (2, 3), conventional reciprocal lattice.
+    crystal_coherent, crystal_incoherent
+        Shape (n_h, n_k, n_energy), barn sr⁻¹ meV⁻¹ per atom.
+    codes
+        Kind of spectrum and its code, shape (n_components,).
+    engine
+        What made the spectra; "direct" is the structure model.
+    novelty, novelty_threshold
+        Distance from the training data, and the one above which a warning is given.
+    weights
+        Digest of each file of weights, by its name.
+    expected_error
+        Typical errors on crystals that the models never saw, by a name that ends in the unit, as ``dos_w1_meV``.
+    extra
+        Further attributes.
+
+    Raises
+    ------
+    DataError
+        An array whose shape is not that of the grid, or a spectrum without its grid.
+    """
+    dataset = _coordinates(
+        crystal, {"energy": energy_edges, "q": q_edges, "h": h_edges, "k": k_edges}, with_atoms=partial_dos is not None
+    )
+    if partial_dos is not None:
+        _add(dataset, "partial_dos", np.asarray(partial_dos, dtype=np.float64))
+        _add(dataset, "dos", dataset["partial_dos"].values.sum(axis=0))
+        _add_heat_capacity(dataset)
+    if powder_coherent is not None or powder_incoherent is not None:
+        _add(dataset, "powder_coherent", powder_coherent)
+        _add(dataset, "powder_incoherent", powder_incoherent)
+        _add(dataset, "powder", dataset["powder_coherent"].values + dataset["powder_incoherent"].values)
+    if crystal_coherent is not None or crystal_incoherent is not None:
+        if plane is None:
+            raise DataError("crystal was given without its plane; give the two vectors that h and k multiply")
+        _add(dataset, "crystal", crystal_coherent)
+        _add(dataset, "crystal_incoherent", crystal_incoherent)
+    for kind, code in (codes or {}).items():
+        attributes = {"units": "1", "long_name": f"code of the {kind}"}
+        dataset[f"code_{kind}"] = ((f"component_{kind}",), np.asarray(code, dtype=np.float32), attributes)
+    dataset.attrs = {
+        "formula": crystal.formula,
+        "space_group": crystal.space_group,
+        "temperature_K": float(temperature),
+        **({} if plane is None else _plane_attributes(crystal, plane)),
+        "engine": engine,
+        **_novelty(float(novelty), float(novelty_threshold)),
+        "inscape_version": __version__,
+        "weights": "; ".join(f"{name} {digest}" for name, digest in (weights or {}).items()),
+        "structure_digest": crystal.digest,
+        **_error_attributes(expected_error or {}),
+        **(extra or {}),
+    }
+    return Prediction(dataset)
+
+
+def plane_text(plane: ArrayLike) -> str:
+    """The two vectors of a plane as text: ``1 0 0; 0 1 0``."""
+    return "; ".join(" ".join(f"{x:g}" for x in row) for row in np.asarray(plane, dtype=float))
+
+
+def _plane_attributes(crystal: Crystal, plane: ArrayLike) -> dict[str, Any]:
+    """The plane, and the lengths and angle of its two vectors, with which |Q| follows from h and k."""
+    u, v = np.asarray(plane, dtype=float) @ crystal.reciprocal_conventional
+    lengths = np.linalg.norm([u, v], axis=1)
+    angle = float(np.rad2deg(np.arccos(u @ v / lengths.prod())))
+    return {"plane": plane_text(plane), "plane_lengths_per_angstrom": lengths, "plane_angle_degree": angle}
+
+
+def _error_attributes(errors: Mapping[str, float]) -> dict[str, Value]:
+    """Typical errors, each as a number and all of them in words."""
+    if not errors:
+        return {}
+    words = ", ".join(ERROR_WORDS.get(name, f"{name} {{:.3g}}").format(value) for name, value in errors.items())
+    numbers: dict[str, Value] = {ERROR_PREFIX + name: float(value) for name, value in errors.items()}
+    return {**numbers, "accuracy": f"typical on crystals never seen: {words}"}
+
+
+def _coordinates(crystal: Crystal, grids: Mapping[str, Array | None], *, with_atoms: bool) -> xr.Dataset:
+    """An empty dataset with the coordinates of the grids that are given."""
+    dataset = xr.Dataset()
+    for name, edges in grids.items():
+        if edges is not None:
+            edges = check_edges(edges, name=name)
+            dataset = dataset.assign_coords(
+                {name: _coordinate(name, centres(edges)), f"{name}_edges": _coordinate(f"{name}_edges", edges)}
+            )
+    if with_atoms:
+        attributes = {"long_name": "element of each atom of the primitive cell"}
+        dataset = dataset.assign_coords(atom_symbol=("atom", np.array(crystal.symbols, dtype=object), attributes))
+    return dataset
+
+
+def _coordinate(name: str, values: Array) -> tuple[str, Array, dict[str, str]]:
+    dimension, unit, long_name = COORDINATES[name]
+    return dimension, values, {"units": unit, "long_name": long_name}
+
+
+def _add(dataset: xr.Dataset, name: str, values: Array | None) -> None:
+    """Add a variable of the table; maps in single precision."""
+    dims, unit, long_name = VARIABLES[name]
+    if values is None:
+        raise DataError(f"{name} is missing; maps are given as a coherent and an incoherent part")
+    absent = [d for d in dims if d not in dataset.sizes]
+    if absent:
+        raise DataError(f"{name} was given without the bin edges of {', '.join(absent)}")
+    expected = tuple(dataset.sizes[d] for d in dims)
+    if np.shape(values) != expected:
+        raise DataError(f"{name} has shape {np.shape(values)}, its grid {dims} has {expected}")
+    if unit == PER_BARN:
+        values = np.asarray(values, dtype=np.float32)
+    dataset[name] = (dims, values, {"units": unit, "long_name": long_name})
+
+
+def _add_heat_capacity(dataset: xr.Dataset) -> None:
+    dataset.coords["temperature"] = _coordinate("temperature", TEMPERATURES)
+    _add(dataset, "heat_capacity", heat_capacity(dataset["dos"].values, dataset["energy_edges"].values, TEMPERATURES))
+
+
+def _novelty(novelty: float, threshold: float) -> dict[str, Value]:
+    found: dict[str, Value] = {"novelty": novelty, "novelty_threshold": threshold}
+    if novelty > threshold:
+        found["warning"] = (
+            f"novelty {novelty:.2f} is above {threshold:.2f}: this chemistry is foreign to the training data, "
+            "errors may be much larger than expected"
+        )
+    return found
+
+
+def _finite(value: float | None) -> float | None:
+    """A number, or None where there is none: JSON has no NaN."""
+    return None if value is None or not np.isfinite(value) else float(value)
