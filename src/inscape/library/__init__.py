@@ -2,7 +2,7 @@
 
 from inscape.library.build import BuildReport, build_library
 from inscape.library.render import REFERENCE_TEMPERATURE, RenderSettings, render
-from inscape.library.splits import chemical_system, in_tuning_part, read_splits
+from inscape.library.splits import chemical_system, composition, in_tuning_part, read_splits
 from inscape.library.store import Entry, Library
 
 __all__ = [
@@ -13,6 +13,7 @@ __all__ = [
     "RenderSettings",
     "build_library",
     "chemical_system",
+    "composition",
     "in_tuning_part",
     "read_splits",
     "render",

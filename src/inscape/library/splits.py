@@ -7,6 +7,10 @@ import json
 import re
 from pathlib import Path
 
+import numpy as np
+from ase.data import atomic_numbers
+from numpy.typing import NDArray
+
 from inscape.errors import LibraryError
 
 SPLITS = ("train", "val", "test")
@@ -44,3 +48,11 @@ def in_tuning_part(formula: str, *, percent: int = 5) -> bool:
     """Whether a training crystal belongs to the part kept for tuning: by chemical system, always the same ones."""
     digest = hashlib.sha256(chemical_system(formula).encode()).digest()
     return int.from_bytes(digest[:4], "big") % 100 < percent
+
+
+def composition(formula: str) -> NDArray[np.float64]:
+    """Share of each element in a formula, shape (119,), by atomic number."""
+    shares = np.zeros(119)
+    for symbol, count in re.findall(r"([A-Z][a-z]?)(\d*)", formula):
+        shares[1 if symbol in {"D", "T"} else atomic_numbers[symbol]] += int(count or 1)
+    return shares / shares.sum()

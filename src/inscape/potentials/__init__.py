@@ -1,5 +1,5 @@
 """Universal interatomic potentials: one file each."""
 
-from inscape.potentials.sevennet import SevenNetFeatures
+from inscape.potentials.sevennet import SevenNetFeatures, neighbours
 
-__all__ = ["SevenNetFeatures"]
+__all__ = ["SevenNetFeatures", "neighbours"]

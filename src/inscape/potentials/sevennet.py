@@ -29,6 +29,21 @@ MOST_EDGES = 60_000
 """Neighbour pairs computed at a time; bounds memory."""
 
 
+def neighbours(crystal: Crystal, cutoff: float) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+    """Ordered pairs of atoms up to a distance, and the vectors from the first to the second.
+
+    Returns
+    -------
+    pairs
+        Shape (2, n_pairs), indices of atoms.
+    vectors
+        Shape (n_pairs, 3), Cartesian, Å.
+    """
+    atoms = Atoms(crystal.numbers, cell=crystal.lattice, scaled_positions=crystal.positions, pbc=True)
+    source, target, vectors = neighbour_list("ijD", atoms, cutoff)
+    return np.stack([source, target]).astype(np.int64), vectors
+
+
 class SevenNetFeatures:
     """Invariant features of atoms from the hidden layers of SevenNet-0; no gradient, no forces.
 
@@ -73,13 +88,12 @@ class SevenNetFeatures:
         batch: list[tuple[NDArray[Any], ...]] = []
         edges = 0
         for crystal in crystals:
-            atoms = Atoms(crystal.numbers, cell=crystal.lattice, scaled_positions=crystal.positions, pbc=True)
-            source, target, vectors = neighbour_list("ijD", atoms, cutoff)
-            if batch and edges + len(source) > MOST_EDGES:
+            pairs, vectors = neighbours(crystal, cutoff)
+            if batch and edges + len(vectors) > MOST_EDGES:
                 yield batch
                 batch, edges = [], 0
-            batch.append((crystal.numbers, np.stack([source, target]).astype(np.int64), vectors))
-            edges += len(source)
+            batch.append((crystal.numbers, pairs, vectors))
+            edges += len(vectors)
         if batch:
             yield batch
 

@@ -7,13 +7,17 @@ Spectra are held *reduced*: R(Q,E) = S(Q,E) · E/(n(E,T) + 1), barn sr⁻¹ per 
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 from numpy.typing import NDArray
 
-from inscape.lattice import Modes
 from inscape.scattering.dos import SMALLEST_ENERGY
 from inscape.scattering.lengths import ScatteringLengths
 from inscape.units import FM2_PER_BARN, HBAR2_2U
+
+if TYPE_CHECKING:
+    from inscape.lattice import Modes
 
 Array = NDArray[np.floating]
 

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
-from inscape.lattice import Modes
 from inscape.units import HBAR2_2U, coth_half
+
+if TYPE_CHECKING:
+    from inscape.lattice import Modes
 
 IMAGINARY_CUTOFF = 0.4
 """A mode below minus this energy, meV, counts as imaginary rather than as noise of an acoustic mode near Γ."""

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from inscape import lattice
 from inscape.errors import GridError
-from inscape.lattice import ForceConstants, modes_at
 from inscape.scattering.coherent import reduced_intensities
 from inscape.scattering.lengths import ScatteringLengths
 from inscape.structures import Crystal
+
+if TYPE_CHECKING:
+    from inscape.lattice import ForceConstants
 
 Array = NDArray[np.floating]
 Plane = tuple[tuple[float, float, float], tuple[float, float, float]]
@@ -95,7 +99,7 @@ def plane_map(
     h, k = _points(crystal, grid)
     vectors = grid.vectors(crystal, *np.meshgrid(h.ravel(), k.ravel(), indexing="ij")).reshape(-1, 3)
     q, q_index, vectors = share_by_symmetry(crystal, vectors)
-    modes = modes_at(force_constants, q)
+    modes = lattice.modes_at(force_constants, q)
     n_h, n_k, n_energy = len(grid.h_edges) - 1, len(grid.k_edges) - 1, len(energy_edges) - 1
     pixel = (np.repeat(np.arange(n_h), h.shape[1])[:, None] * n_k + np.repeat(np.arange(n_k), k.shape[1])).ravel()
     bins = np.searchsorted(energy_edges, modes.energies, side="right") - 1

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
-from inscape.lattice import ForceConstants, Modes, modes_at
+from inscape import lattice
 from inscape.scattering.coherent import reduced_intensities
 from inscape.scattering.lengths import ScatteringLengths
+
+if TYPE_CHECKING:
+    from inscape.lattice import ForceConstants, Modes
 
 Array = NDArray[np.floating]
 
@@ -160,5 +164,5 @@ def _explicit_shells(
     low, high = q_edges[shell], q_edges[shell + 1]
     radius = np.cbrt(low**3 + rng.random(len(shell)) * (high**3 - low**3))
     vectors = direction * radius[:, None]
-    modes = modes_at(force_constants, vectors @ np.linalg.inv(force_constants.crystal.reciprocal))
+    modes = lattice.modes_at(force_constants, vectors @ np.linalg.inv(force_constants.crystal.reciprocal))
     return PowderSample(np.arange(len(shell)), vectors, shell), modes

@@ -1,0 +1,447 @@
+"""How good predictions are on crystals that the models never saw: the tables of docs/benchmarks.md."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from inscape import metrics
+from inscape.errors import DataError
+from inscape.library import Library, composition
+from inscape.scattering import (
+    PlaneGrid,
+    ScatteringLengths,
+    mean_square_displacements,
+    scattering_lengths,
+    self_part,
+    to_scattering,
+)
+from inscape.scattering.plane import HK0
+from inscape.spectra import NATIVE_ENERGY_MAX, centres, native_energy_edges, native_q_edges, rebin, smooth, uniform_edges
+from inscape.structure_model import Structure, StructureModel, shipped_model
+from inscape.structure_model.representation import from_relative_density, relative_density
+from inscape.structure_model.train import HIGH_Q, LOW_Q, training_ids
+from inscape.structures import Crystal
+from inscape.thermodynamics import heat_capacity
+
+Array = NDArray[np.floating]
+
+STEP, SIGMA = 0.5, 1.0
+SIGMA_Q = 0.1
+TEMPERATURE = 10.0
+LOWEST = 1.0
+NEAR = 4.0
+"""Energy step and smoothing, meV; |Q| (1/Å) and (H, K) (r.l.u.) smoothing; K; lowest energy, meV; 1/Å of "near"."""
+
+Record = dict[str, float]
+
+
+@dataclass(frozen=True, eq=False)
+class Truth:
+    """What the library holds of a crystal: reduced maps on native grids, barn sr⁻¹ per atom."""
+
+    id: str
+    crystal: Crystal
+    has_born: bool
+    partial_dos: Array
+    displacements: Array
+    powder: Array
+    plane: Array
+    grid: PlaneGrid
+
+    @cached_property
+    def lengths(self) -> ScatteringLengths:
+        """Scattering lengths of the atoms."""
+        return scattering_lengths(self.crystal)
+
+    @cached_property
+    def vectors(self) -> Array:
+        """Cartesian Q of the plane's bins, shape (n_h n_k, 3), 1/Å."""
+        return self.grid.centres(self.crystal).reshape(-1, 3)
+
+    def self_part(self, partial_dos: Array, moduli: Array, displacement: Array | None = None) -> Array:
+        """Reduced coherent self part from a density of states."""
+        if displacement is None:
+            displacement = mean_square_displacements(
+                partial_dos, native_energy_edges(), self.crystal.masses, TEMPERATURE
+            )
+        return self_part(partial_dos, self.crystal.masses, self.lengths.coherent_square, moduli, displacement)
+
+
+def read_truth(library: Library, name: str) -> Truth:
+    """The spectra of a library crystal."""
+    wanted = ("partial_dos", "displacements", "powder", "crystal", "h_edges", "k_edges")
+    a = library.arrays(name, *wanted)
+    crystal = library.crystal(name)
+    grid = PlaneGrid(np.array(HK0, dtype=float), a["h_edges"], a["k_edges"])
+    q = centres(native_q_edges())
+    moduli = np.linalg.norm(grid.centres(crystal), axis=-1)
+    return Truth(
+        name,
+        crystal,
+        library.entries[name].has_born,
+        a["partial_dos"].astype(float),
+        a["displacements"].astype(float),
+        a["powder"].astype(float) * q[:, None] ** 2,
+        a["crystal"].astype(float) * moduli[..., None] ** 2,
+        grid,
+    )
+
+
+# ---------------------------------------------------------------------------------------------------------------- DOS
+
+
+def dos_record(truth: Truth, partial: Array) -> Record:
+    """All figures of one predicted density of states, (n_atoms, n_energy) or a total (n_energy,), native grid."""
+    native = native_energy_edges()
+    width = np.diff(native)
+    true = truth.partial_dos.sum(axis=0)
+    total = partial.sum(axis=0) if partial.ndim == 2 else partial
+    true, total = true / (true @ width), total / (total @ width)
+    edges = _fine(truth.partial_dos)
+    energy = centres(edges)
+    t, p = (smooth(rebin(x, native, edges), SIGMA, STEP) for x in (true, total))
+    t, p = t / (t.sum() * STEP), p / (p.sum() * STEP)
+    n = 3.0 * len(truth.crystal.numbers)
+    found = {
+        "W1": float(metrics.wasserstein(total, true, native)),
+        "R2": metrics.r_squared(p, t),
+        "cosine": float(metrics.cosine(p, t)),
+        "overlap": metrics.overlap(p, t, STEP),
+        "mean energy": abs(float((p - t) @ energy * STEP)),
+    }
+    for kelvin in (100.0, 300.0):
+        c = [float(heat_capacity(n * x, native, np.array(kelvin))) for x in (total, true)]
+        found[f"C_V({kelvin:.0f} K)"] = abs(c[0] - c[1])
+    if partial.ndim == 2:
+        for index, kelvin in enumerate((10.0, 300.0)):
+            u2 = mean_square_displacements(partial, native, truth.crystal.masses, kelvin)
+            exact = np.trace(truth.displacements[index], axis1=1, axis2=2)
+            found[f"u2({kelvin:.0f} K)"] = float(np.mean(np.abs(u2 / exact - 1)))
+    return found
+
+
+def _fine(partial_dos: Array) -> Array:
+    """The 0.5 meV grid on which a crystal is compared: up to 10 meV above its highest mode."""
+    native = native_energy_edges()
+    top = native[1 + np.flatnonzero(partial_dos.sum(axis=0) > 0)[-1]] + 10
+    return uniform_edges(float(min(np.ceil(top), NATIVE_ENERGY_MAX)), STEP)
+
+
+# --------------------------------------------------------------------------------------------------------------- maps
+
+
+def scattering(reduced: Array, truth: Truth) -> Array:
+    """Reduced cuts on the native grid, shape (..., n_energy), to S at 10 K above 1 meV, smoothed over energy."""
+    edges = _fine(truth.partial_dos)
+    energy = centres(edges)
+    s = to_scattering(rebin(reduced, native_energy_edges(), edges), energy, TEMPERATURE)
+    return smooth(s, SIGMA, STEP)[..., energy > LOWEST]
+
+
+def powder_record(truth: Truth, reduced: Array, true_map: Array | None = None) -> Record:
+    """Cut cosines of one powder map over 0.5–8 1/Å and below 4, and Σp/Σt."""
+    q = centres(native_q_edges())
+    step = float(q[1] - q[0])
+    p = smooth(scattering(reduced, truth), SIGMA_Q, step, axis=0)
+    t = powder_truth(truth) if true_map is None else true_map
+    inside = (q > LOW_Q) & (q < HIGH_Q)
+    cut = metrics.cosine(p, t)
+    return {
+        "cut cosine": float(np.nanmean(cut[inside])),
+        "cut cosine, near": float(np.nanmean(cut[inside & (q < NEAR)])),
+        "ratio": float(p[inside].sum() / t[inside].sum()),
+    }
+
+
+def powder_truth(truth: Truth) -> Array:
+    """The true powder map as `powder_record` compares it."""
+    q = centres(native_q_edges())
+    return smooth(scattering(truth.powder, truth), SIGMA_Q, float(q[1] - q[0]), axis=0)
+
+
+def plane_record(truth: Truth, reduced: Array, true_map: Array | None = None) -> Record:
+    """Cut cosines of one single-crystal map, of all (H, K) and of those below 4 1/Å, and Σp/Σt."""
+    p = _smooth_plane(reduced, truth)
+    t = plane_truth(truth) if true_map is None else true_map
+    cut = metrics.cosine(p, t).ravel()
+    near = np.linalg.norm(truth.vectors, axis=1) < NEAR
+    return {
+        "cut cosine": float(np.nanmean(cut)),
+        "cut cosine, near": float(np.nanmean(cut[near])),
+        "ratio": float(p.sum() / t.sum()),
+    }
+
+
+def plane_truth(truth: Truth) -> Array:
+    """The true single-crystal map as `plane_record` compares it."""
+    return _smooth_plane(truth.plane.reshape(len(truth.vectors), -1), truth)
+
+
+def _smooth_plane(reduced: Array, truth: Truth) -> Array:
+    grid = truth.grid
+    s = scattering(reduced, truth).reshape(len(grid.h_edges) - 1, len(grid.k_edges) - 1, -1)
+    for axis, edges in enumerate((grid.h_edges, grid.k_edges)):
+        s = smooth(s, SIGMA_Q, float(edges[1] - edges[0]), axis=axis)
+    return s
+
+
+# ---------------------------------------------------------------------------------------------------------- baselines
+
+
+@dataclass(frozen=True, eq=False)
+class Baselines:
+    """What anyone could predict from the training spectra: their mean, or those of the nearest composition.
+
+    Maps are compared reduced and over the mean of Q², so that a mean of crystals makes sense.
+    """
+
+    library: Library
+    ids: list[str]
+
+    @cached_property
+    def compositions(self) -> Array:
+        """Share of each element, shape (n_training, n_elements)."""
+        return np.stack([composition(self.library.entries[i].formula) for i in self.ids])
+
+    @cached_property
+    def means(self) -> dict[str, Array]:
+        """Mean density of states, powder map and plane of 500 training crystals, each crystal scaled to area 1."""
+        total: dict[str, Array] = {}
+        names = self.ids[:: max(1, len(self.ids) // 500)]
+        for name in names:
+            for key, value in self._read(name).items():
+                total[key] = total.get(key, 0.0) + value / len(names)
+        return total
+
+    def nearest(self, formula: str) -> dict[str, Array]:
+        """Spectra of the training crystal whose composition is closest."""
+        distance = np.abs(self.compositions - composition(formula)).sum(axis=1)
+        return self._read(self.ids[int(distance.argmin())])
+
+    def _read(self, name: str) -> dict[str, Array]:
+        a = self.library.arrays(name, "partial_dos", "powder", "crystal")
+        q = centres(native_q_edges())
+        return {
+            "dos": a["partial_dos"].sum(axis=0) / (3.0 * len(a["partial_dos"])),
+            "powder": a["powder"].astype(float) * q[:, None] ** 2,
+            "plane": a["crystal"].astype(float).reshape(-1, a["crystal"].shape[-1]),
+        }
+
+
+# --------------------------------------------------------------------------------------------------------- evaluation
+
+
+@dataclass
+class Evaluation:
+    """Records of every crystal, by kind, then by what was predicted."""
+
+    split: str
+    ids: list[str]
+    has_born: list[bool]
+    n_atoms: list[int]
+    novelty: list[float]
+    spread: list[float]
+    records: dict[str, dict[str, list[Record]]] = field(default_factory=dict)
+
+    def add(self, kind: str, row: str, record: Record) -> None:
+        """Append a crystal's figures to a row of a table."""
+        self.records.setdefault(kind, {}).setdefault(row, []).append(record)
+
+    def column(self, kind: str, row: str, name: str) -> Array:
+        """One figure of all crystals."""
+        return np.array([record.get(name, np.nan) for record in self.records[kind][row]])
+
+    def to_dict(self) -> dict[str, Any]:
+        """Everything, for JSON."""
+        return {
+            "split": self.split, "ids": self.ids, "has_born": self.has_born, "n_atoms": self.n_atoms,
+            "novelty": self.novelty, "spread": self.spread, "records": self.records,
+        }  # fmt: skip
+
+    def markdown(self) -> str:
+        """The tables, mean and median of each figure."""
+        born = np.array(self.has_born)
+        parts = [f"{len(self.ids)} crystals of `{self.split}`, {born.sum()} of them with Born charges.\n"]
+        for kind, rows in self.records.items():
+            names = list(dict.fromkeys(n for records in rows.values() for n in records[0]))
+            parts.append(f"\n**{TITLES[kind]}** (mean / median; Σp/Σt: median and quartiles)\n")
+            parts.append("| | " + " | ".join(names) + " |")
+            parts.append("|---|" + "---|" * len(names))
+            for row in rows:
+                parts.append(self._line(kind, row, names, np.ones(len(born), bool), row))
+                if row == "predicted" and 0 < born.sum() < len(born):
+                    parts.append(self._line(kind, row, names, born, "… with Born charges"))
+                    parts.append(self._line(kind, row, names, ~born, "… without"))
+        return "\n".join(parts) + "\n"
+
+    def _line(self, kind: str, row: str, names: Sequence[str], use: NDArray[np.bool_], label: str) -> str:
+        cells = []
+        for name in names:
+            values = self.column(kind, row, name)[use]
+            if np.all(np.isnan(values)):
+                cells.append("–")
+            elif name == "ratio":
+                low, middle, high = np.nanpercentile(values, [25, 50, 75])
+                cells.append(f"{middle:.2f} ({low:.2f}–{high:.2f})")
+            else:
+                cells.append(f"{np.nanmean(values):.3f} / {np.nanmedian(values):.3f}")
+        return f"| {label} | " + " | ".join(cells) + " |"
+
+
+TITLES = {
+    "dos": "1-D: density of states",
+    "powder": "2-D: powder map, 0.5–8 1/Å, 10 K",
+    "crystal": "3-D: single-crystal map (HK0), 10 K",
+}
+
+
+def evaluate(
+    library: str | Path,
+    split: str = "val",
+    *,
+    max_atoms: int = 40,
+    limit: int | None = None,
+    model: StructureModel | None = None,
+    progress: Callable[[int, int, str], None] | None = None,
+) -> Evaluation:
+    """Predict every clean crystal of a split and compare with the library.
+
+    Parameters
+    ----------
+    split
+        "val", or "tune" for the part of the training crystals that is held out by chemical system. "test" is refused.
+    limit
+        Only the first so many.
+
+    Raises
+    ------
+    DataError
+        The split is empty or "test".
+    """
+    if split not in {"val", "tune"}:
+        raise DataError(f"split is {split!r}; expected 'val' or 'tune' (the test crystals are kept for the last word)")
+    source = Library(library)
+    learn, tune = training_ids(source, max_atoms)
+    ids = (tune if split == "tune" else source.select("val", max_atoms=max_atoms))[:limit]
+    if not ids:
+        raise DataError(f"{library} holds no clean crystal of the split {split!r}; build it with --splits")
+    model = model or shipped_model()
+    baselines = Baselines(source, learn)
+    found = Evaluation(split, ids, [], [], [], [])
+    for count, name in enumerate(ids, start=1):
+        truth = read_truth(source, name)
+        (structure,) = model([truth.crystal])
+        (from_true_dos,) = model([truth.crystal], partial_dos=[truth.partial_dos])
+        found.has_born.append(truth.has_born)
+        found.n_atoms.append(truth.crystal.n_atoms)
+        found.novelty.append(structure.novelty)
+        found.spread.append(structure.disagreement)
+        nearest = baselines.nearest(truth.crystal.formula)
+        _add_dos(found, truth, structure, model, baselines.means, nearest)
+        _add_powder(found, truth, structure, from_true_dos, model, baselines.means, nearest)
+        _add_plane(found, truth, structure, from_true_dos, baselines.means, nearest)
+        if progress is not None:
+            progress(count, len(ids), name)
+    return found
+
+
+def _add_dos(
+    found: Evaluation, truth: Truth, structure: Structure, model: StructureModel, mean: dict[str, Array], near: dict[str, Array]
+) -> None:
+    true = (truth.partial_dos.mean(axis=0) / 3).astype(np.float32)[None]
+    coder = model.autoencoders["dos"]
+    decoded = coder.inverse_transform(coder.transform(true))[0].clip(min=0)
+    rows = {
+        "predicted": structure.partial_dos, "mean training spectrum": mean["dos"],
+        "nearest composition": near["dos"], "true code decoded": decoded.astype(float),
+    }  # fmt: skip
+    for row, partial in rows.items():
+        found.add("dos", row, dos_record(truth, partial))
+
+
+def _add_powder(
+    found: Evaluation,
+    truth: Truth,
+    structure: Structure,
+    from_true_dos: Structure,
+    model: StructureModel,
+    mean: dict[str, Array],
+    near: dict[str, Array],
+) -> None:
+    q, edges = centres(native_q_edges()), native_energy_edges()
+    assert structure.powder is not None and from_true_dos.powder is not None
+    own = truth.self_part(structure.partial_dos, q)
+    true_own = truth.self_part(truth.partial_dos, q, truth.displacements[0])
+    rho = relative_density(truth.powder, true_own, edges)
+    coder = model.autoencoders["powder"]
+    coded = model.decode_powder(coder.transform(rho.astype(np.float32).reshape(1, -1)))[0]
+    rows = {
+        "predicted": from_relative_density(structure.powder, own, edges),
+        "predicted self part alone": own,
+        "mean training spectrum": mean["powder"],
+        "nearest composition": near["powder"],
+        "predicted code, true density of states": from_relative_density(from_true_dos.powder, true_own, edges),
+        "true self part": true_own,
+        "true code decoded": from_relative_density(coded, true_own, edges),
+    }
+    true_map = powder_truth(truth)
+    for row, reduced in rows.items():
+        found.add("powder", row, powder_record(truth, reduced, true_map))
+
+
+def _add_plane(
+    found: Evaluation,
+    truth: Truth,
+    structure: Structure,
+    from_true_dos: Structure,
+    mean: dict[str, Array],
+    near: dict[str, Array],
+) -> None:
+    edges, vectors = native_energy_edges(), truth.vectors
+    moduli = np.linalg.norm(vectors, axis=1)
+    own = truth.self_part(structure.partial_dos, moduli)
+    true_own = truth.self_part(truth.partial_dos, moduli, truth.displacements[0])
+    rho = relative_density(truth.plane.reshape(len(vectors), -1), true_own, edges)
+    predicted = structure.density(vectors)
+    coded = from_true_dos.density(vectors, from_true_dos.encode(vectors[moduli < HIGH_Q], rho[moduli < HIGH_Q]))
+    scale = moduli[:, None] ** 2
+    rows = {
+        "predicted": from_relative_density(predicted, own, edges),
+        "predicted self part alone": own,
+        "mean training spectrum": mean["plane"] * scale,
+        "nearest composition": near["plane"] * scale,
+        "predicted code, true density of states": from_relative_density(predicted, true_own, edges),
+        "true self part": true_own,
+        "true code decoded": from_relative_density(coded, true_own, edges),
+    }
+    true_map = plane_truth(truth)
+    for row, reduced in rows.items():
+        found.add("crystal", row, plane_record(truth, reduced, true_map))
+
+
+def calibrate(library: str | Path, output: str | Path, *, max_atoms: int = 40, limit: int | None = None,
+              progress: Callable[[int, int, str], None] | None = None) -> Path:  # fmt: skip
+    """Learn from the tuning crystals how large errors are where the members disagree, and write it down as JSON.
+
+    For each error e (Wasserstein-1 of the density of states, 1 − cut cosine of the maps): log e = a + b log d, d the
+    disagreement of the members, by least squares.
+    """
+    found = evaluate(library, "tune", max_atoms=max_atoms, limit=limit, progress=progress)
+    errors = {
+        "dos_w1_meV": found.column("dos", "predicted", "W1"),
+        "powder_cut_cosine": 1 - found.column("powder", "predicted", "cut cosine"),
+        "crystal_cut_cosine": 1 - found.column("crystal", "predicted", "cut cosine"),
+    }
+    x = np.log(np.maximum(found.spread, 1e-4))
+    lines = {name: np.polyfit(x, np.log(np.maximum(e, 1e-4)), 1)[::-1].tolist() for name, e in errors.items()}
+    path = Path(output)
+    path.write_text(json.dumps({"crystals": len(found.ids), "log_error": lines}, indent=1) + "\n")
+    return path

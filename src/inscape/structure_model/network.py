@@ -1,0 +1,137 @@
+"""From the features of atoms to the density of states of each: attention between the atoms of a cell, then a softmax.
+
+Everything is invariant under rotation (the features are), permutation (attention has no order) and choice of
+supercell (a softmax over copies of the same atoms is the same).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+MAX_NUMBER = 104
+"""Elements are embedded by atomic number up to this one."""
+
+
+@dataclass(frozen=True)
+class Atoms:
+    """The atoms of a few crystals, one after the other.
+
+    ``features`` (n_atoms, n_features); ``numbers``, ``masses``, and ``crystal``, the crystal that each atom belongs to,
+    ascending from 0, each (n_atoms,).
+    """
+
+    features: Tensor
+    numbers: Tensor
+    masses: Tensor
+    crystal: Tensor
+
+    @property
+    def counts(self) -> Tensor:
+        """Atoms of each crystal, shape (n_crystals,)."""
+        return torch.bincount(self.crystal)
+
+    def sum(self, values: Tensor) -> Tensor:
+        """Sum over the atoms of each crystal: (n_atoms, ...) to (n_crystals, ...)."""
+        total = values.new_zeros(len(self.counts), *values.shape[1:])
+        return total.index_add(0, self.crystal, values)
+
+
+class Trunk(nn.Module):
+    """Atoms in, one vector an atom out, shape (n_atoms, width)."""
+
+    mean: Tensor
+    scale: Tensor
+
+    def __init__(self, n_features: int, width: int, depth: int, heads: int, dropout: float) -> None:
+        super().__init__()
+        self.register_buffer("mean", torch.zeros(n_features))
+        self.register_buffer("scale", torch.ones(n_features))
+        self.features = nn.Linear(n_features, width)
+        self.element = nn.Embedding(MAX_NUMBER, width)
+        self.mass = nn.Linear(1, width)
+        self.blocks = nn.ModuleList(Block(width, heads, dropout) for _ in range(depth))
+        self.norm = nn.LayerNorm(width)
+        self.dropout = nn.Dropout(dropout)
+
+    def standardise(self, features: Tensor) -> None:
+        """Take mean and spread of the features of all training atoms, shape (n, n_features)."""
+        self.mean.copy_(features.mean(dim=0))
+        self.scale.copy_(features.std(dim=0).clamp_min(1e-3))
+
+    def forward(self, atoms: Atoms) -> Tensor:
+        x = ((atoms.features - self.mean) / self.scale).clamp(-8, 8)
+        h: Tensor = self.features(self.dropout(x)) + self.element(atoms.numbers)
+        h = h + self.mass(atoms.masses.log()[:, None] - 3.5)
+        counts = atoms.counts
+        start = counts.cumsum(0) - counts
+        place = torch.arange(len(h)) - start[atoms.crystal]  # of an atom within its crystal
+        present = torch.arange(int(counts.max())) < counts[:, None]
+        for block in self.blocks:
+            h = block(h, (atoms.crystal, place), present)
+        out: Tensor = self.norm(h)
+        return out
+
+
+class Block(nn.Module):
+    """Attention between the atoms of each crystal, then a perceptron; both added to what came in."""
+
+    def __init__(self, width: int, heads: int, dropout: float) -> None:
+        super().__init__()
+        self.heads = heads
+        self.norm_attention, self.norm_perceptron = nn.LayerNorm(width), nn.LayerNorm(width)
+        self.query_key_value = nn.Linear(width, 3 * width)
+        self.mix = nn.Linear(width, width)
+        self.perceptron = nn.Sequential(
+            nn.Linear(width, 2 * width), nn.GELU(), nn.Dropout(dropout), nn.Linear(2 * width, width)
+        )
+
+    def forward(self, h: Tensor, place: tuple[Tensor, Tensor], present: Tensor) -> Tensor:
+        """Atoms h (n_atoms, width) at ``place`` (crystal, number in it) of a padded table where ``present``."""
+        width = h.shape[1]
+        padded = h.new_zeros(*present.shape, 3 * width)
+        padded[place] = self.query_key_value(self.norm_attention(h))
+        split = (*present.shape, 3, self.heads, width // self.heads)
+        query, key, value = padded.view(split).permute(2, 0, 3, 1, 4)
+        mixed = functional.scaled_dot_product_attention(query, key, value, attn_mask=present[:, None, None, :])
+        h = h + self.mix(mixed.permute(0, 2, 1, 3).flatten(2)[place])
+        out: Tensor = h + self.perceptron(self.norm_perceptron(h))
+        return out
+
+
+class DosNetwork(nn.Module):
+    """Share of each atom's density of states in each energy bin: positive, summing to 1.
+
+    Parameters
+    ----------
+    n_features, n_energy
+        Features of an atom, and energy bins.
+    width, depth, heads, dropout
+        Of the trunk.
+    """
+
+    def __init__(
+        self, n_features: int, n_energy: int, width: int = 256, depth: int = 2, heads: int = 4, dropout: float = 0.1
+    ) -> None:
+        super().__init__()
+        self.trunk = Trunk(n_features, width, depth, heads, dropout)
+        self.head = nn.Sequential(nn.Linear(width, 2 * width), nn.GELU(), nn.Dropout(dropout), nn.Linear(2 * width, n_energy))
+
+    def forward(self, atoms: Atoms) -> Tensor:
+        """Shares, shape (n_atoms, n_energy)."""
+        return torch.softmax(self.head(self.trunk(atoms)), dim=-1)
+
+
+def gather(features: Sequence[Tensor], numbers: Sequence[Tensor], masses: Sequence[Tensor]) -> Atoms:
+    """The atoms of several crystals, each given as a tensor an item, as one."""
+    counts = torch.tensor([len(n) for n in numbers])
+    return Atoms(
+        torch.cat(list(features)),
+        torch.cat(list(numbers)),
+        torch.cat(list(masses)),
+        torch.repeat_interleave(torch.arange(len(counts)), counts),
+    )

@@ -1,0 +1,65 @@
+"""How maps are written before they are coded: relative to the self part, on its own cumulative scale.
+
+The self part of coherent scattering at a wave vector follows exactly from the partial densities of states. Its
+cumulative distribution over energy, u(E) from 0 to 1, is a scale that a crystal brings along: soft and hard crystals
+look alike on it. There the coherent spectrum is a density ρ(Q,u) ≥ 0 with ∫ρ du = 1 at every Q (the sum rule
+∫R dE = (1/N) Σ_d |b_d|² ħ²Q²/2M_d exp(−2W_d) holds for the self part and for the whole), and ρ − 1 is the distinct part.
+A code has to carry ρ only; a wrong density of states moves the distinct part along with it.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+Array = NDArray[np.floating]
+
+N_LEVELS = 64
+"""Bins of the cumulative scale u."""
+
+
+def _cumulative(reduced: Array, edges: Array) -> Array:
+    """Area below each energy edge, shape (..., n_energy + 1)."""
+    area = np.cumsum(reduced * np.diff(edges), axis=-1, dtype=float)
+    return np.concatenate([np.zeros((*area.shape[:-1], 1)), area], axis=-1)
+
+
+def relative_density(coherent: Array, self_part: Array, edges: Array, n_levels: int = N_LEVELS) -> Array:
+    """ρ(Q,u) of reduced coherent spectra.
+
+    Parameters
+    ----------
+    coherent, self_part
+        Reduced spectra R, shape (n, n_energy), of the same unit.
+    edges
+        Energy bin edges, shape (n_energy + 1,), meV.
+
+    Returns
+    -------
+    Array
+        Shape (n, n_levels), mean 1 in each row; a row without intensity is 1 throughout.
+    """
+    below_self, below = _cumulative(self_part, edges), _cumulative(coherent, edges)
+    levels = np.linspace(0, 1, n_levels + 1)
+    density = np.ones((len(coherent), n_levels))
+    for row, (u, c) in enumerate(zip(below_self, below, strict=True)):
+        if u[-1] > 0 and c[-1] > 0:
+            density[row] = np.diff(np.interp(levels, u / u[-1], c / c[-1])) * n_levels
+    return density
+
+
+def from_relative_density(density: Array, self_part: Array, edges: Array) -> Array:
+    """Reduced coherent spectra, shape (n, n_energy), from ρ and the self part: the inverse of `relative_density`.
+
+    Negative values of ρ count as 0; the area of each row is that of the self part.
+    """
+    density = np.clip(density, 0.0, None)
+    total = density.sum(axis=-1, keepdims=True)
+    cumulative = np.concatenate([np.zeros((len(density), 1)), np.cumsum(density / total, axis=-1)], axis=-1)
+    below_self = _cumulative(self_part, edges)
+    levels = np.linspace(0, 1, density.shape[1] + 1)
+    reduced = np.zeros_like(self_part)
+    for row, u in enumerate(below_self):
+        if u[-1] > 0:
+            reduced[row] = np.diff(np.interp(u / u[-1], levels, cumulative[row])) * u[-1] / np.diff(edges)
+    return reduced
