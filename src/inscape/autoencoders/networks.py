@@ -1,0 +1,162 @@
+"""The torch modules: encoders, decoders, and the two joined by a linear path along principal axes."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import pairwise
+
+import torch
+from torch import Tensor, nn
+
+from inscape.errors import DataError
+
+ACTIVATIONS: dict[str, type[nn.Module]] = {
+    "gelu": nn.GELU,
+    "relu": nn.ReLU,
+    "silu": nn.SiLU,
+    "tanh": nn.Tanh,
+    "linear": nn.Identity,
+}
+CONVOLUTIONS: dict[int, type[nn.Conv1d] | type[nn.Conv2d] | type[nn.Conv3d]] = {
+    1: nn.Conv1d,
+    2: nn.Conv2d,
+    3: nn.Conv3d,
+}
+
+
+class Network(nn.Module):
+    """Encoder and decoder of standardised rows, with a fixed linear path beside them.
+
+    With s = (x − mean)/scale, 0 where x was not measured, and A the axes (rows orthonormal, or all 0):
+
+        code = s Aᵀ/c + encoder(s),    decoded s = c · code A + decoder(code)
+
+    so that a network whose encoder and decoder begin at 0 begins as PCA, and learns only what PCA misses. The axes
+    are not trained: one matrix serves both directions.
+
+    Parameters
+    ----------
+    encoder, decoder
+        (m, size) -> (m, n_components) and back.
+    size, n_components
+        Numbers in a row and in a code.
+    linear
+        Whether there is a linear path.
+    """
+
+    mean: Tensor
+    scale: Tensor
+    axes: Tensor
+    code_scale: Tensor
+
+    def __init__(self, encoder: nn.Module, decoder: nn.Module, size: int, n_components: int, *, linear: bool) -> None:
+        super().__init__()
+        self.encoder = encoder
+        self.decoder = decoder
+        self.linear = linear
+        self.register_buffer("mean", torch.zeros(size))
+        self.register_buffer("scale", torch.ones(size))
+        self.register_buffer("axes", torch.zeros(n_components if linear else 0, size))
+        self.register_buffer("code_scale", torch.ones(1))
+
+    def standardise(self, x: Tensor) -> Tensor:
+        """Rows with NaN, shape (m, size), to standardised rows with 0 in its place."""
+        return torch.nan_to_num((x - self.mean) / self.scale, nan=0.0)
+
+    def restore(self, s: Tensor) -> Tensor:
+        """Standardised rows to rows in the unit of the data."""
+        return s * self.scale + self.mean
+
+    def encode(self, s: Tensor) -> Tensor:
+        """Standardised rows, shape (m, size), to codes, shape (m, n_components)."""
+        code: Tensor = self.encoder(s)
+        return code + s @ self.axes.T / self.code_scale if self.linear else code
+
+    def decode(self, code: Tensor) -> Tensor:
+        """Codes to standardised rows."""
+        s: Tensor = self.decoder(code)
+        return s + (code * self.code_scale) @ self.axes if self.linear else s
+
+    def forward(self, s: Tensor) -> Tensor:
+        """Standardised rows to code and back."""
+        return self.decode(self.encode(s))
+
+    def start_at_zero(self) -> None:
+        """Make the last layers of encoder and decoder give 0, so that the linear path alone is left."""
+        for part in (self.encoder, self.decoder):
+            last = [m for m in part.modules() if isinstance(m, nn.Linear | nn.Conv1d | nn.Conv2d | nn.Conv3d)][-1]
+            nn.init.zeros_(last.weight)
+            if last.bias is not None:
+                nn.init.zeros_(last.bias)
+
+
+def dense(size: int, n_components: int, hidden: Sequence[int], activation: str) -> tuple[nn.Module, nn.Module]:
+    """Perceptron from rows to codes through ``hidden`` layers, and its mirror image."""
+    widths = [size, *hidden, n_components]
+    return _perceptron(widths, activation), _perceptron(widths[::-1], activation)
+
+
+def _perceptron(widths: Sequence[int], activation: str) -> nn.Module:
+    layers: list[nn.Module] = []
+    for i, (before, after) in enumerate(pairwise(widths)):
+        layers += [nn.Linear(before, after)]
+        if i < len(widths) - 2:
+            layers += [ACTIVATIONS[activation]()]
+    return nn.Sequential(*layers)
+
+
+def convolutional(
+    shape: tuple[int, ...], n_components: int, hidden: Sequence[int], activation: str
+) -> tuple[nn.Module, nn.Module]:
+    """Strided convolutions with ``hidden`` channels, each halving the grid, then a linear layer; and the way back.
+
+    Parameters
+    ----------
+    shape
+        Of one sample, (channels, height[, width[, depth]]); (d,) is one channel.
+    """
+    channels, grid = (1, shape) if len(shape) == 1 else (shape[0], shape[1:])
+    convolution = CONVOLUTIONS[len(grid)]
+    act = ACTIVATIONS[activation]
+    grids = [grid]
+    for _ in hidden:
+        grids.append(tuple((length + 1) // 2 for length in grids[-1]))
+    widths = [channels, *hidden]
+    flat = widths[-1] * int(torch.Size(grids[-1]).numel())
+
+    down: list[nn.Module] = [nn.Unflatten(1, (channels, *grid))]
+    for before, after in pairwise(widths):
+        down += [convolution(before, after, 3, stride=2, padding=1), act()]
+    down += [nn.Flatten(), nn.Linear(flat, n_components)]
+
+    up: list[nn.Module] = [nn.Linear(n_components, flat), nn.Unflatten(1, (widths[-1], *grids[-1])), act()]
+    for i in range(len(hidden) - 1, 0, -1):
+        up += [nn.Upsample(size=grids[i]), convolution(widths[i + 1], widths[i], 3, padding=1), act()]
+    up += [nn.Upsample(size=grids[0]), convolution(widths[1], channels, 3, padding=1), nn.Flatten()]
+    return nn.Sequential(*down), nn.Sequential(*up)
+
+
+def build(
+    architecture: str,
+    shape: tuple[int, ...],
+    n_components: int,
+    hidden: Sequence[int] | None,
+    activation: str,
+    *,
+    linear: bool,
+) -> Network:
+    """The network that an autoencoder's parameters describe; `DataError` if they describe none."""
+    if activation not in ACTIVATIONS:
+        raise DataError(f"activation = {activation!r}; expected one of {', '.join(ACTIVATIONS)}")
+    if hidden is not None and any(width < 1 for width in hidden):
+        raise DataError(f"hidden = {tuple(hidden)}; every layer needs a width of at least 1")
+    size = int(torch.Size(shape).numel())
+    if architecture == "dense":
+        pair = dense(size, n_components, (512, 128) if hidden is None else hidden, activation)
+    elif architecture == "convolutional":
+        if hidden is not None and not hidden:
+            raise DataError("a convolutional autoencoder needs at least one layer; hidden = () came")
+        pair = convolutional(shape, n_components, (16, 32, 64) if hidden is None else hidden, activation)
+    else:
+        raise DataError(f"architecture = {architecture!r}; expected 'dense' or 'convolutional'")
+    return Network(*pair, size, n_components, linear=linear)
