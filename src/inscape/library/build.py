@@ -90,11 +90,11 @@ def build_library(
     Raises
     ------
     LibraryError
-        Bad paths, a folder that is not a library, or a worker killed by the system.
+        Bad paths, two calculations of one id, a folder that is not a library, or a worker killed by the system.
     """
     library = Library.create(output, settings or RenderSettings())
     splits = splits or {}
-    calculations = {identifier(p): p for p in find_calculations(paths)}
+    calculations = _by_identifier(find_calculations(paths))
     wanted = {n: p for n, p in calculations.items() if only is None or splits.get(n, "none") in only}
     done = library.done(max_atoms)
     todo = [(n, p, splits.get(n, "none")) for n, p in wanted.items() if n not in done]
@@ -110,6 +110,15 @@ def build_library(
         if progress is not None:
             progress(count, len(todo), name)
     return BuildReport(rendered, failed, len(wanted) - len(todo))
+
+
+def _by_identifier(paths: list[Path]) -> dict[str, Path]:
+    found: dict[str, Path] = {}
+    for path in paths:
+        other = found.setdefault(name := identifier(path), path)
+        if other.resolve() != path.resolve():
+            raise LibraryError(f"{other} and {path} would both be {name} in the library; rename one or leave it out")
+    return found
 
 
 @dataclass(frozen=True)

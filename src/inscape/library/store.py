@@ -6,6 +6,7 @@ import json
 import os
 import shutil
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from functools import cached_property
 from pathlib import Path
@@ -186,5 +187,10 @@ class Library:
         scratch.rename(self.path / "failures" / f"{name}.json")
 
     def size(self) -> int:
-        """Bytes on disk."""
-        return sum(f.stat().st_size for f in self.path.rglob("*") if f.is_file())
+        """Bytes on disk; files that a running build moves in the meantime are left out."""
+        total = 0
+        for folder, _, files in os.walk(self.path):
+            for name in files:
+                with suppress(FileNotFoundError):
+                    total += os.stat(os.path.join(folder, name)).st_size
+        return total

@@ -1,0 +1,50 @@
+"""The command line: parse, call one function of the package, print.
+
+No command loads anything heavy before it runs, so that help and wrong options answer at once.
+"""
+
+from __future__ import annotations
+
+import sys
+from typing import Annotated
+
+import typer
+
+from inscape import __version__
+from inscape.cli import evaluate, library, predict, train
+from inscape.errors import InscapeError
+
+app = typer.Typer(
+    help="Neutron spectra from a crystal structure: one, two and three dimensions, in milliseconds.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+app.command("predict")(predict.predict)
+app.add_typer(library.app, name="library")
+app.add_typer(train.app, name="train")
+app.command("evaluate")(evaluate.evaluate)
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"inscape {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version and exit.")
+    ] = False,
+) -> None:
+    pass
+
+
+def main() -> None:
+    """Run the command line; what inscape refuses becomes one line on standard error and exit status 2."""
+    try:
+        app()
+    except InscapeError as error:
+        typer.echo(f"error: {' '.join(str(error).split())}", err=True)
+        sys.exit(2)

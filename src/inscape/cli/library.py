@@ -1,0 +1,89 @@
+"""``inscape library``: build a library of spectra, and say what is in it."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from inscape.cli.terminal import note, print_table, progress_bar
+
+app = typer.Typer(help="Build a library of spectra from force constants, or say what is in one.", no_args_is_help=True)
+
+
+@app.command("build")
+def build(
+    paths: Annotated[
+        list[Path], typer.Argument(help="phonondb archives, phonopy folders or yaml files, or folders of them.")
+    ],
+    output: Annotated[Path, typer.Option("--output", "-o", help="Folder of the library, new or begun before.")],
+    workers: Annotated[int, typer.Option(min=1, help="Processes, of one thread each.")] = 2,
+    splits: Annotated[
+        Path | None, typer.Option(help="JSON file with the lists of ids 'train', 'val' and 'test'.")
+    ] = None,
+    only: Annotated[str | None, typer.Option(help="Splits to render, separated by commas; all unless given.")] = None,
+    max_atoms: Annotated[int, typer.Option(min=1, help="Leave out crystals with larger primitive cells.")] = 40,
+) -> None:
+    """Render the spectra of many crystals into a library. Interrupt it at will: the same command goes on there."""
+    from inscape.library.build import build_library
+    from inscape.library.splits import read_splits
+    from inscape.library.summary import group_reasons
+
+    try:
+        with progress_bar("rendering") as report:
+            built = build_library(
+                paths,
+                output,
+                workers=workers,
+                splits=None if splits is None else read_splits(splits),
+                only=None if only is None else {word.strip() for word in only.split(",")},
+                max_atoms=max_atoms,
+                progress=report,
+            )
+    except KeyboardInterrupt:
+        note("interrupted", "what is done is kept; the same command goes on where it stopped")
+        raise typer.Exit(130) from None
+    typer.echo(f"{output}: {len(built.rendered)} crystals rendered, {built.already} were there before")
+    if built.failed:
+        typer.echo(f"{len(built.failed)} failed or left out (listed with reasons in the library):")
+        for reason, count in group_reasons(built.failed.values()).items():
+            typer.echo(f"  {count:5d}  {reason}")
+
+
+@app.command("info")
+def info(
+    store: Annotated[Path, typer.Argument(help="Folder of the library.")],
+    as_json: Annotated[bool, typer.Option("--json", help="Print it as JSON.")] = False,
+) -> None:
+    """Say what a library holds: crystals of each split, failures with reasons, size and time."""
+    from inscape.library.store import Library
+    from inscape.library.summary import summarise
+
+    summary = summarise(Library(store))
+    if as_json:
+        typer.echo(json.dumps(summary, ensure_ascii=False, indent=2))
+        return
+    print_table(_table_of_splits(summary))
+    typer.echo(
+        f"{summary['bytes'] / 1e6:.1f} MB, {summary['bytes_per_crystal'] / 1e3:.0f} kB a crystal; "
+        f"{summary['median_seconds']:.2f} s a crystal in the median"
+    )
+    if summary["failures"]:
+        typer.echo(f"{sum(summary['failures'].values())} failed or left out:")
+        for reason, count in summary["failures"].items():
+            typer.echo(f"  {count:5d}  {reason}")
+
+
+def _table_of_splits(summary: dict[str, Any]) -> Any:
+    from rich.table import Table
+
+    table = Table(title=summary["path"], title_justify="left")
+    table.add_column("split")
+    names = ("crystals", "clean", "imaginary", "born", "hydrogen", "median_atoms", "max_atoms")
+    for name in names:
+        table.add_column(name.replace("_", " "), justify="right")
+    for split, counts in summary["splits"].items():
+        table.add_row(split, *(f"{counts[name]:g}" for name in names))
+    return table

@@ -1,0 +1,51 @@
+"""``inscape train``: run files in, weights out."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from inscape.cli.run_files import check_settings, read_run_file
+
+app = typer.Typer(help="Train the models that predict, from a library of spectra.", no_args_is_help=True)
+
+RunFile = Annotated[Path, typer.Argument(metavar="RUN.toml", help="Run file: the parameters of the training.")]
+LibraryPath = Annotated[Path, typer.Option("--library", "-l", help="Folder of the library to learn from.")]
+Output = Annotated[Path | None, typer.Option("--output", "-o", help="File to write; the shipped one unless given.")]
+Minutes = Annotated[float | None, typer.Option(help="Stop after this time; the same command goes on there.")]
+
+
+@app.command("autoencoder")
+def autoencoder(run: RunFile, library: LibraryPath, output: Output = None, minutes: Minutes = None) -> None:
+    """Train the autoencoder of one kind of spectrum."""
+    settings = read_run_file(run)
+    from inscape.structure_model import train_autoencoder
+
+    _train(train_autoencoder, run, library, settings, output, minutes)
+
+
+@app.command("structure")
+def structure(run: RunFile, library: LibraryPath, output: Output = None, minutes: Minutes = None) -> None:
+    """Train the model that predicts codes and densities of states from structures."""
+    settings = read_run_file(run)
+    from inscape.structure_model import train_structure
+
+    _train(train_structure, run, library, settings, output, minutes)
+
+
+def _train(
+    function: Callable[..., Path],
+    run: Path,
+    library: Path,
+    settings: dict[str, Any],
+    output: Path | None,
+    minutes: float | None,
+) -> None:
+    check_settings(settings, function, source=str(run), reserved={"library", "progress"})
+    given = {"output": output, "minutes": minutes}
+    settings |= {key: value for key, value in given.items() if value is not None}
+    written = function(library, progress=True, **settings)
+    typer.echo(f"wrote {written}")
