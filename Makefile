@@ -45,8 +45,10 @@ weights: $(READY) ## train the shipped models again from LIBRARY=path
 	@[ -n "$(LIBRARY)" ] || { echo "make weights needs the path of a library: make weights LIBRARY=phonondb.zarr"; exit 2; }
 	$(BIN)/inscape train autoencoder configs/autoencoder-dos.toml --library $(LIBRARY)
 	$(BIN)/inscape train autoencoder configs/autoencoder-powder.toml --library $(LIBRARY)
-	$(BIN)/inscape train autoencoder configs/autoencoder-crystal.toml --library $(LIBRARY)
-	$(BIN)/inscape train structure configs/structure.toml --library $(LIBRARY)
+	$(BIN)/inscape train structure configs/structure-dos.toml --library $(LIBRARY)
+	$(BIN)/inscape train structure configs/structure-powder.toml --library $(LIBRARY)
+	$(BIN)/inscape train structure configs/structure-crystal.toml --library $(LIBRARY)
+	$(BIN)/inscape train calibration --library $(LIBRARY)
 
 clean:          ## remove the environment and everything built
 	rm -rf $(VENV) demo build dist docs/_build docs/reference/generated .pytest_cache .mypy_cache .ruff_cache .hypothesis

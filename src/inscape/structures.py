@@ -28,6 +28,13 @@ from inscape.errors import StructureError
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+FORMULA_ORDER = (
+    "F Cl Br I At O S Se Te Po T D H N P As Sb Bi C Si Ge Sn Pb B Al Ga In Tl Zn Cd Hg Cu Ag Au Ni Pd Pt Co Rh Ir "
+    "Fe Ru Os Mn Tc Re Cr Mo W V Nb Ta Ti Zr Hf Sc Y Lu Yb Tm Er Ho Dy Tb Gd Eu Sm Pm Nd Pr Ce La Lr No Md Fm Es Cf "
+    "Bk Cm Am Pu Np U Pa Th Ac Be Mg Ca Sr Ba Ra Li Na K Rb Cs Fr"
+).split()
+"""Elements from the most electronegative on: the reverse of their order in a formula (IUPAC Red Book 2005, table VI)."""
+
 MAX_ATOMS = 200
 """Most atoms of a primitive cell."""
 
@@ -139,11 +146,10 @@ class Crystal:
 
     @cached_property
     def formula(self) -> str:
-        """Reduced formula in Hill's order: carbon, then hydrogen, then the alphabet; the alphabet without carbon."""
+        """Reduced formula, electropositive elements first, as chemists write it: SiO2, CaTiO3, NaCl."""
         counts = Counter(self.symbols)
         divisor = reduce(gcd, counts.values())
-        first = ["C", "H", "D", "T"] if "C" in counts else []
-        order = sorted(counts, key=lambda s: (first.index(s) if s in first else len(first), s))
+        order = sorted(counts, key=lambda s: (-FORMULA_ORDER.index(s) if s in FORMULA_ORDER else -len(FORMULA_ORDER), s))
         return "".join(s + (str(counts[s] // divisor) if counts[s] > divisor else "") for s in order)
 
     @cached_property

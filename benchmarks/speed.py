@@ -1,0 +1,61 @@
+"""Time and memory of predictions: one crystal, a hundred, and the whole command from a cold start.
+
+    python benchmarks/speed.py [STRUCTURE]
+
+Prints medians over repeats; the machine's cores and load stand beside them, for absolute times mean little without.
+"""
+
+from __future__ import annotations
+
+import os
+import resource
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+from statistics import median
+
+STRUCTURE = Path(sys.argv[1] if len(sys.argv) > 1 else Path(__file__).parents[1] / "examples" / "quartz.cif")
+IMPORTS = "import torch, scipy, spglib, ase, xarray, sevenn.util"
+
+
+def command(*arguments: str) -> float:
+    """Seconds a command takes from start to end."""
+    start = time.perf_counter()
+    subprocess.run([sys.executable, *arguments], check=True, capture_output=True)
+    return time.perf_counter() - start
+
+
+def main() -> None:
+    """Measure and print."""
+    sys.stdout.write(f"{os.cpu_count()} cores, load {os.getloadavg()[0]:.1f}, structure {STRUCTURE.name}\n")
+    with tempfile.TemporaryDirectory() as folder:
+        whole = [command("-m", "inscape.cli", "predict", str(STRUCTURE), "--output", folder) for _ in range(3)]
+    imports = [command("-c", IMPORTS) for _ in range(3)]
+    sys.stdout.write(f"cold start, whole command: {median(whole):.2f} s, of which imports {median(imports):.2f} s\n")
+
+    from inscape.prediction import predict_many
+    from inscape.structures import read_structure
+
+    start = time.perf_counter()
+    crystal = read_structure(STRUCTURE)
+    predict_many([crystal])
+    sys.stdout.write(f"first prediction in a process (imports and models loaded): {time.perf_counter() - start:.2f} s\n")
+    for kinds in (("dos",), ("dos", "powder"), ("dos", "powder", "crystal")):
+        times = []
+        for _ in range(10):
+            start = time.perf_counter()
+            predict_many([crystal], kinds=kinds)
+            times.append(time.perf_counter() - start)
+        sys.stdout.write(f"one crystal of {crystal.n_atoms} atoms, {'+'.join(kinds)}: median {median(times):.3f} s\n")
+    start = time.perf_counter()
+    for _ in range(4):
+        predict_many([crystal] * 25)
+    sys.stdout.write(f"100 structures, all kinds, batches of 25: {100 / (time.perf_counter() - start):.1f} per second\n")
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    sys.stdout.write(f"peak memory {peak:.0f} MiB\n")
+
+
+if __name__ == "__main__":
+    main()
