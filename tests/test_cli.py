@@ -138,7 +138,7 @@ def test_version_and_help():
 def test_one_structure(folder):
     result = run("predict", write("salt.vasp"), "--temperature", 10, "--plane", "HHL", "--emax", 60, "--de", 1)
     assert result.exit_code == 0
-    for words in ("ClNa", "Fm-3m", "10 K", "heat capacity", "0.50 below 1.00", "1.40 meV", "wrote salt.nc, salt.png"):
+    for words in ("NaCl", "Fm-3m", "10 K", "heat capacity", "0.50 below 1.00", "1.40 meV", "wrote salt.nc, salt.png"):
         assert words in result.stdout
     prediction = Prediction.load(folder / "salt.nc")
     assert prediction.dataset.attrs["plane"] == "1 1 0; 0 0 1"
@@ -150,7 +150,7 @@ def test_json_holds_the_summary_and_nothing_else_is_on_standard_output(folder):
     result = run("predict", write("salt.vasp"), "--json", "--kinds", "dos", "--no-plot", "-o", "out/deep")
     (summary,) = json.loads(result.stdout)["predictions"]
     assert summary["source"] == "salt.vasp"
-    assert summary["formula"] == "ClNa"
+    assert summary["formula"] == "NaCl"
     assert summary["kinds"] == ["dos"]
     assert summary["dos_area"] == pytest.approx(6)
     assert summary["files"] == [str(Path("out/deep/salt.nc"))]
@@ -260,7 +260,7 @@ def store(tmp_path):
         "space_group": "Fm-3m", "space_group_number": 225, "digest": "0", "imaginary_lowest_meV": 0.0,
         "imaginary_q": [0, 0, 0], "highest_meV": 30.0,
     }
-    for name, split, formula, clean in (("mp-1", "train", "ClNa", True), ("mp-2", "val", "HLi", False)):
+    for name, split, formula, clean in (("mp-1", "train", "NaCl", True), ("mp-2", "val", "LiH", False)):
         varying = {"id": name, "split": split, "formula": formula, "clean": clean, "n_atoms": 2, "seconds": 0.5}
         born = {"has_born": clean, "imaginary_share": 0.0 if clean else 0.1}
         library.write(name, {"partial_dos": np.ones((2, 300), np.float32)}, common | varying | born)

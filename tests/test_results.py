@@ -70,7 +70,7 @@ def test_the_file_has_coordinates_codes_and_attributes(prediction, tmp_path):
         assert {k: data[f"code_{k}"].dims for k in VARIABLES if f"code_{k}" in data} == {
             k: (f"component_{k}",) for k in ("dos", "powder", "crystal")
         }
-        assert data.attrs["formula"] == "ClNa"
+        assert data.attrs["formula"] == "NaCl"
         assert data.attrs["space_group"] == "Fm-3m"
         assert data.attrs["temperature_K"] == 300.0
         assert data.attrs["plane"] == "1 0 0; 0 1 0"
@@ -87,7 +87,7 @@ def test_saved_and_loaded_is_the_same(prediction, tmp_path):
     loaded = Prediction.load(prediction.save(tmp_path / "a.nc"))
     xr.testing.assert_equal(loaded.dataset, prediction.dataset)
     assert loaded.summary() == prediction.summary()
-    assert repr(loaded) == "<Prediction of ClNa (Fm-3m) at 300 K: dos, powder, crystal>"
+    assert repr(loaded) == "<Prediction of NaCl (Fm-3m) at 300 K: dos, powder, crystal>"
     assert [p.name for p in tmp_path.iterdir()] == ["a.nc"]
 
 

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from inscape.lattice.modes import modes_on_mesh as modes_on_mesh
     from inscape.library.build import build_library as build_library
     from inscape.library.store import Library as Library
+    from inscape.results import Prediction as Prediction
     from inscape.scattering.dos import density_of_states as density_of_states
     from inscape.scattering.plane import plane_map as plane_map
     from inscape.scattering.powder import powder_map as powder_map
@@ -31,6 +32,7 @@ _HOME = {
     "InscapeError": "inscape.errors",
     "Library": "inscape.library.store",
     "Modes": "inscape.lattice.modes",
+    "Prediction": "inscape.results",
     "build_library": "inscape.library.build",
     "density_of_states": "inscape.scattering.dos",
     "modes_at": "inscape.lattice.modes",
