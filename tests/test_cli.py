@@ -307,7 +307,7 @@ def test_library_build_hands_its_options_on(tmp_path, monkeypatch):
         "paths": [Path("a"), Path("b")], "output": Path("out.zarr"), "workers": 1, "max_atoms": 9,
         "splits": {"mp-1": "train", "mp-2": "val"}, "only": {"train", "val"},
     }
-    assert "1 crystals rendered, 4 were there before" in result.stdout
+    assert "1 crystals rendered, 4 needed no more work" in result.stdout
     assert "1  … N forces are missing" in result.stdout
 
 

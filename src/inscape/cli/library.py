@@ -45,7 +45,7 @@ def build(
     except KeyboardInterrupt:
         note("interrupted", "what is done is kept; the same command goes on where it stopped")
         raise typer.Exit(130) from None
-    typer.echo(f"{output}: {len(built.rendered)} crystals rendered, {built.already} were there before")
+    typer.echo(f"{output}: {len(built.rendered)} crystals rendered, {built.already} needed no more work")
     if built.failed:
         typer.echo(f"{len(built.failed)} failed or left out (listed with reasons in the library):")
         for reason, count in group_reasons(built.failed.values()).items():
