@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import lzma
 import tarfile
+import warnings
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -29,6 +30,12 @@ COULOMB = 14.399652
 """e²/4πε₀ in eV Å: phonopy's unit factor of the dipole term for VASP, used where a BORN file has none."""
 
 PHONOPY_SYMPREC = 1e-5
+UNREADABLE = (
+    OSError, EOFError, lzma.LZMAError, tarfile.TarError,
+    ValueError, RuntimeError, LookupError, AttributeError, TypeError,
+)  # fmt: skip
+"""What the readers of damaged or foreign files raise."""
+
 YAML_NAMES = ("phonopy_params.yaml", "phonopy_disp.yaml", "phonopy.yaml")
 UNIT_CELL_NAMES = ("POSCAR-unitcell", "POSCAR")
 
@@ -157,7 +164,7 @@ def read_force_constants(path: str | Path) -> ForceConstants:
             return _read_yaml(path)
     except ForceConstantsError:
         raise
-    except (OSError, EOFError, lzma.LZMAError, tarfile.TarError, ValueError, RuntimeError, KeyError, IndexError) as e:
+    except UNREADABLE as e:
         raise ForceConstantsError(f"{path}: cannot be read as force constants ({type(e).__name__}: {e})") from e
     raise ForceConstantsError(
         f"{path}: neither a phonondb archive (.tar.lzma), nor a phonopy folder, nor a phonopy yaml file"
@@ -165,9 +172,11 @@ def read_force_constants(path: str | Path) -> ForceConstants:
 
 
 def _phonopy(cell: PhonopyAtoms, supercell: Any, primitive: Any) -> Phonopy:
-    return Phonopy(
-        cell, supercell_matrix=supercell, primitive_matrix=primitive, symprec=PHONOPY_SYMPREC, log_level=0
-    )
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="primitive_matrix defaulted to 'auto'")  # "auto" is what is meant
+        return Phonopy(
+            cell, supercell_matrix=supercell, primitive_matrix=primitive, symprec=PHONOPY_SYMPREC, log_level=0
+        )
 
 
 def _archive_members(path: Path) -> dict[str, str]:

@@ -1,0 +1,260 @@
+"""Force constants and modes: every way to read gives the same, frequencies are right, what is broken is refused."""
+
+import lzma
+
+import numpy as np
+import pytest
+
+from crystals import (
+    BRUCITE,
+    CUTOFF,
+    MATERIALS,
+    NACL,
+    QUARTZ,
+    SIMPLE_CUBIC,
+    SLIDING,
+    ZINC_OXIDE,
+    force_constants_of,
+    pack_archive,
+    phonopy_of,
+    write_folder,
+)
+from inscape.errors import ForceConstantsError
+from inscape.lattice import ForceConstants, from_phonopy, modes_at, modes_on_mesh, read_force_constants
+from inscape.units import HBAR2_2U
+
+Q = np.random.default_rng(0).uniform(-0.5, 0.5, (6, 3))
+
+
+def energies(force_constants, q=Q):
+    return modes_at(force_constants, q).energies
+
+
+# ---- reading
+
+
+@pytest.fixture(scope="module")
+def zinc_oxide():
+    return force_constants_of(ZINC_OXIDE)
+
+
+@pytest.mark.parametrize("material", [NACL, ZINC_OXIDE, QUARTZ], ids=lambda m: m.name)
+def test_an_archive_holds_the_springs(material, tmp_path):
+    read = read_force_constants(pack_archive(tmp_path, material))
+    assert read.has_born == bool(material.charges)
+    np.testing.assert_allclose(energies(read), energies(force_constants_of(material)), atol=1e-6)
+
+
+def test_a_folder_gives_the_same(tmp_path, zinc_oxide):
+    read = read_force_constants(write_folder(tmp_path / "zno", ZINC_OXIDE))
+    np.testing.assert_allclose(energies(read), energies(zinc_oxide), atol=1e-6)
+
+
+@pytest.mark.parametrize("name", ["phonopy_params.yaml", "phonopy.yaml"])
+@pytest.mark.parametrize("holds", ["force_sets", "force_constants"])
+def test_a_yaml_file_gives_the_same(tmp_path, zinc_oxide, name, holds):
+    phonopy_of(ZINC_OXIDE).save(tmp_path / name, settings={"force_sets": False, "force_constants": False, holds: True})
+    for path in (tmp_path / name, tmp_path):
+        read = read_force_constants(path)
+        assert read.has_born
+        np.testing.assert_allclose(energies(read), energies(zinc_oxide), atol=1e-5)
+
+
+def test_a_yaml_file_with_forces_and_charges_beside_it(tmp_path, zinc_oxide):
+    folder = write_folder(tmp_path / "zno", ZINC_OXIDE)
+    ph = phonopy_of(ZINC_OXIDE, born=False)
+    ph.save(folder / "phonopy.yaml", settings={"force_sets": False, "force_constants": False, "displacements": True})
+    read = read_force_constants(folder / "phonopy.yaml")
+    assert read.has_born
+    np.testing.assert_allclose(energies(read), energies(zinc_oxide), atol=1e-5)
+
+
+def test_born_charges_without_the_unit_factor(tmp_path):
+    """Some files of the database have a comment in place of the factor."""
+    with_factor = read_force_constants(pack_archive(tmp_path, NACL, name="a.tar.lzma"))
+    without = read_force_constants(pack_archive(tmp_path, NACL, name="b.tar.lzma", unit_factor=False))
+    np.testing.assert_allclose(energies(without), energies(with_factor), atol=1e-9)
+
+
+def test_primitive_axes_have_two_spellings_and_an_automatic_one(tmp_path):
+    fc = force_constants_of(NACL)
+    expected, cartesian = energies(fc), energies(fc, Q @ fc.crystal.lattice.T / (2 * np.pi))
+    for index, change in enumerate(("PRIMITIVE_AXES", "primitive_axis")):
+        path = pack_archive(
+            tmp_path, NACL, name=f"{index}.tar.lzma",
+            change={"phonopy.conf": lambda text, key=change: text.replace("PRIMITIVE_AXIS", key) + " # a comment\n"},
+        )  # fmt: skip
+        np.testing.assert_allclose(energies(read_force_constants(path)), expected, atol=1e-6)
+    left_out = {"phonopy.conf": lambda text: text.splitlines()[0]}
+    found = read_force_constants(pack_archive(tmp_path, NACL, name="auto.tar.lzma", change=left_out))
+    np.testing.assert_allclose(energies(found, Q @ found.crystal.lattice.T / (2 * np.pi)), cartesian, atol=1e-6)
+
+
+# ---- refusals
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"leave_out": ["FORCE_SETS"]}, "expected POSCAR-unitcell, phonopy.conf"),
+        ({"leave_out": ["POSCAR-unitcell"]}, "expected POSCAR-unitcell, phonopy.conf"),
+        ({"leave_out": ["phonopy.conf"]}, "expected POSCAR-unitcell, phonopy.conf"),
+        ({"change": {"phonopy.conf": lambda text: text.replace("DIM", "DIMS")}}, "sets no DIM"),
+        ({"change": {"phonopy.conf": lambda text: text.replace("2", "3")}}, "cannot be read"),
+        ({"change": {"FORCE_SETS": lambda text: text[: len(text) // 2]}}, "cannot be read"),
+        ({"change": {"FORCE_SETS": lambda text: "64\n1\n\nnothing here\n"}}, "cannot be read"),
+        ({"change": {"POSCAR-unitcell": lambda text: text[:80]}}, "cannot be read"),
+        ({"change": {"BORN": lambda text: "\n".join(text.splitlines()[:2])}}, "cannot be read"),
+    ],
+)
+def test_a_broken_archive_is_refused(tmp_path, options, message):
+    path = pack_archive(tmp_path, NACL, **options)
+    with pytest.raises(ForceConstantsError, match=message) as refusal:
+        read_force_constants(path)
+    assert str(path) in str(refusal.value)
+
+
+def test_forces_that_are_no_numbers_are_refused(tmp_path):
+    path = pack_archive(tmp_path, NACL, change={"FORCE_SETS": lambda text: _spoil(text)})
+    with pytest.raises(ForceConstantsError, match="NaN or infinite"):
+        read_force_constants(path)
+
+
+def _spoil(text):
+    lines = text.splitlines()
+    lines[7] = "nan nan nan"
+    return "\n".join(lines)
+
+
+def test_files_that_are_something_else_are_refused(tmp_path):
+    with pytest.raises(ForceConstantsError, match="no such file or folder"):
+        read_force_constants(tmp_path / "nowhere.tar.lzma")
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(ForceConstantsError, match="found nothing of use"):
+        read_force_constants(tmp_path / "empty")
+    (tmp_path / "letter.txt").write_text("Dear editor")
+    with pytest.raises(ForceConstantsError, match="neither a phonondb archive"):
+        read_force_constants(tmp_path / "letter.txt")
+    (tmp_path / "list.yaml").write_text("- 1\n- 2\n")
+    with pytest.raises(ForceConstantsError):
+        read_force_constants(tmp_path / "list.yaml")
+
+
+@pytest.mark.parametrize("share", [0.2, 0.7, 0.9])
+def test_a_download_that_was_cut_short_is_refused(tmp_path, share):
+    path = pack_archive(tmp_path, NACL)
+    data = path.read_bytes()
+    path.write_bytes(data[: int(share * len(data))])
+    with pytest.raises(ForceConstantsError, match=r"cannot be read|neither a phonondb archive"):
+        read_force_constants(path)
+
+
+def test_an_xz_file_that_is_no_archive_is_refused(tmp_path):
+    path = tmp_path / "materials-id-1-x.tar.lzma"
+    path.write_bytes(lzma.compress(b"not a tar file at all"))
+    with pytest.raises(ForceConstantsError):
+        read_force_constants(path)
+
+
+def test_displacements_without_forces_are_refused(tmp_path):
+    ph = phonopy_of(NACL)
+    ph.force_constants = None
+    with pytest.raises(ForceConstantsError, match="no forces or force constants"):
+        from_phonopy(ph)
+
+
+def test_a_cell_that_is_not_primitive_is_refused(tmp_path):
+    whole = {"phonopy.conf": lambda text: text.splitlines()[0] + "\nPRIMITIVE_AXIS = 1 0 0 0 1 0 0 0 1\n"}
+    with pytest.raises(ForceConstantsError, match="has 8 atoms, symmetry finds 2"):
+        read_force_constants(pack_archive(tmp_path, NACL, change=whole, leave_out=["BORN"]))
+
+
+# ---- modes
+
+
+def test_a_simple_cubic_crystal_in_closed_form():
+    """With springs to the six nearest neighbours the three directions decouple."""
+    fc = force_constants_of(SIMPLE_CUBIC)
+    a, mass = float(fc.crystal.lattice[0, 0]), fc.crystal.masses[0]
+    stretch = 195 * np.exp(-a / 0.56) * (1 - (a / CUTOFF) ** 2) * 1000
+    sines = np.sin(np.pi * Q) ** 2
+    for energy, sine in zip(energies(fc), sines, strict=True):
+        stiffness = 4 * stretch * (sine + SLIDING * (sine.sum() - sine))
+        np.testing.assert_allclose(energy, np.sort(np.sqrt(2 * HBAR2_2U * stiffness / mass)), rtol=1e-6)
+
+
+@pytest.mark.parametrize("material", MATERIALS, ids=lambda m: m.name)
+def test_acoustic_modes_vanish_at_gamma_and_all_others_are_real(material):
+    fc = force_constants_of(material, born=False)
+    at_gamma = energies(fc, [[0, 0, 0]])[0]
+    assert np.abs(at_gamma[:3]).max() < 1e-4
+    assert np.all(at_gamma[3:] > 1)
+    assert energies(fc).min() > 0
+
+
+def test_charges_split_longitudinal_from_transverse_modes():
+    near = [[1e-4, 1e-4, 0]]
+    without, born = (energies(force_constants_of(NACL, born=b), near)[0, 3:] for b in (False, True))
+    assert np.ptp(without) == pytest.approx(0, abs=1e-4)
+    assert born[:2] == pytest.approx(without[:2], abs=1e-3)
+    assert born[2] > without[2] + 1
+
+
+def test_a_larger_supercell_changes_nothing():
+    np.testing.assert_allclose(
+        energies(force_constants_of(NACL, born=False, dim=(3, 3, 3))),
+        energies(force_constants_of(NACL, born=False)),
+        atol=1e-6,
+    )
+
+
+@pytest.mark.parametrize("material", [NACL, ZINC_OXIDE, BRUCITE], ids=lambda m: m.name)
+def test_polarisations_are_orthonormal(material):
+    e = modes_at(force_constants_of(material), Q).polarisations
+    flat = e.reshape(len(Q), e.shape[1], -1)
+    overlaps = np.einsum("qmx,qnx->qmn", flat, flat.conj())
+    np.testing.assert_allclose(overlaps, np.broadcast_to(np.eye(e.shape[1]), overlaps.shape), atol=1e-12)
+
+
+@pytest.mark.parametrize("material", [NACL, ZINC_OXIDE, QUARTZ], ids=lambda m: m.name)
+def test_a_mesh_is_as_fine_as_asked_and_its_weights_sum_to_one(material):
+    fc = force_constants_of(material)
+    modes = modes_on_mesh(fc, 0.5)
+    assert modes.weights.sum() == pytest.approx(1)
+    assert modes.weights.min() > 0
+    assert not np.any(np.all(modes.q == 0, axis=1))
+    assert len(modes_on_mesh(fc, 0.25).q) > len(modes.q)
+
+
+@pytest.mark.parametrize("material", [NACL, ZINC_OXIDE, QUARTZ], ids=lambda m: m.name)
+def test_an_irreducible_mesh_stands_for_the_whole(material):
+    """The mean square of all energies, a trace, comes out as on the full mesh."""
+    fc = force_constants_of(material, born=False)
+    modes = modes_on_mesh(fc, 0.5)
+    mesh = np.ceil(np.linalg.norm(fc.crystal.reciprocal, axis=1) / 0.5 - 1e-12).astype(int)
+    grid = np.stack(np.meshgrid(*(np.arange(n) / n for n in mesh), indexing="ij"), axis=-1).reshape(-1, 3)
+    quarters = np.array([[1, 1, 1], [1, 1, -1], [1, -1, 1], [-1, 1, 1]]) / (4 * mesh)
+    whole = (energies(fc, grid[1:]) ** 2).sum() + (energies(fc, quarters) ** 2).sum() / 4
+    assert (modes.energies**2).sum(axis=1) @ modes.weights == pytest.approx(whole / len(grid), rel=1e-9)
+
+
+@pytest.mark.parametrize("material", [ZINC_OXIDE, QUARTZ], ids=lambda m: m.name)
+def test_operations_map_like_atoms_onto_each_other(material):
+    modes = modes_on_mesh(force_constants_of(material), 1.0)
+    numbers = modes.crystal.numbers
+    for rotation, permutation in zip(modes.rotations, modes.permutations, strict=True):
+        np.testing.assert_allclose(rotation @ rotation.T, np.eye(3), atol=1e-5)
+        assert sorted(permutation) == list(range(len(numbers)))
+        np.testing.assert_array_equal(numbers[permutation], numbers)
+
+
+# ---- arrays
+
+
+@pytest.mark.parametrize("material", [ZINC_OXIDE, QUARTZ], ids=lambda m: m.name)
+def test_arrays_hold_everything(material):
+    fc = force_constants_of(material)
+    again = ForceConstants.from_arrays({k: v.copy() for k, v in fc.arrays().items()})
+    assert again.has_born == fc.has_born
+    assert again.crystal.digest == fc.crystal.digest
+    np.testing.assert_allclose(energies(again), energies(fc), rtol=1e-5, atol=1e-4)
