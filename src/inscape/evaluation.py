@@ -27,7 +27,8 @@ from inscape.scattering.plane import HK0
 from inscape.spectra import NATIVE_ENERGY_MAX, centres, native_energy_edges, native_q_edges, rebin, smooth, uniform_edges
 from inscape.structure_model import Structure, StructureModel, shipped_model
 from inscape.structure_model.representation import from_relative_density, relative_density
-from inscape.structure_model.train import HIGH_Q, LOW_Q, training_ids
+from inscape.structure_model.model import CALIBRATION
+from inscape.structure_model.train import HIGH_Q, LOW_Q, WEIGHTS, training_ids
 from inscape.structures import Crystal
 from inscape.thermodynamics import heat_capacity
 
@@ -427,8 +428,14 @@ def _add_plane(
         found.add("crystal", row, plane_record(truth, reduced, true_map))
 
 
-def calibrate(library: str | Path, output: str | Path, *, max_atoms: int = 40, limit: int | None = None,
-              progress: Callable[[int, int, str], None] | None = None) -> Path:  # fmt: skip
+def calibrate(
+    library: str | Path,
+    output: str | Path | None = None,
+    *,
+    max_atoms: int = 40,
+    limit: int | None = None,
+    progress: Callable[[int, int, str], None] | None = None,
+) -> Path:
     """Learn from the tuning crystals how large errors are where the members disagree, and write it down as JSON.
 
     For each error e (Wasserstein-1 of the density of states, 1 − cut cosine of the maps): log e = a + b log d, d the
@@ -442,6 +449,6 @@ def calibrate(library: str | Path, output: str | Path, *, max_atoms: int = 40, l
     }
     x = np.log(np.maximum(found.spread, 1e-4))
     lines = {name: np.polyfit(x, np.log(np.maximum(e, 1e-4)), 1)[::-1].tolist() for name, e in errors.items()}
-    path = Path(output)
+    path = Path(output) if output is not None else WEIGHTS / CALIBRATION
     path.write_text(json.dumps({"crystals": len(found.ids), "log_error": lines}, indent=1) + "\n")
     return path

@@ -9,6 +9,7 @@ from typing import Annotated, Any
 import typer
 
 from inscape.cli.run_files import check_settings, read_run_file
+from inscape.cli.terminal import progress_bar
 
 app = typer.Typer(help="Train the models that predict, from a library of spectra.", no_args_is_help=True)
 
@@ -34,6 +35,20 @@ def structure(run: RunFile, library: LibraryPath, output: Output = None, minutes
     from inscape.structure_model import train_structure
 
     _train(train_structure, run, library, settings, output, minutes)
+
+
+@app.command("calibration")
+def calibration(
+    library: LibraryPath,
+    output: Annotated[Path | None, typer.Option("--output", "-o", help="JSON file, in place of the shipped.")] = None,
+    limit: Annotated[int | None, typer.Option(min=1, help="Only so many crystals.")] = None,
+) -> None:
+    """Learn how large errors are, from the training crystals held out for tuning, once the models are trained."""
+    from inscape.evaluation import calibrate
+
+    with progress_bar("comparing") as report:
+        written = calibrate(library, output, limit=limit, progress=report)
+    typer.echo(f"wrote {written}")
 
 
 def _train(

@@ -32,6 +32,7 @@ from inscape.training import Header, below, load_weights
 Array = NDArray[np.floating]
 Network = TypeVar("Network", bound=nn.Module)
 KINDS = ("dos", "powder", "crystal")
+CALIBRATION = "calibration.json"
 BLOCK = 512
 """Wave vectors decoded at a time; bounds memory."""
 
@@ -112,7 +113,7 @@ class StructureModel:
         tensors, header = load_weights(folder / "structure-crystal.safetensors", class_name="structure-crystal")
         self.crystal = _members(tensors, header, FieldNetwork)[0]
         self.autoencoders: dict[str, Any] = {k: load(folder / f"autoencoder-{k}.safetensors") for k in ("dos", "powder")}
-        calibration = folder / "calibration.json"
+        calibration = folder / CALIBRATION
         self.log_error: dict[str, list[float]] = (
             json.loads(calibration.read_text())["log_error"] if calibration.exists() else {}
         )

@@ -187,7 +187,7 @@ def train_structure(
         class_name=f"structure-{kind}",
         parameters={"members": members, **task.parameters},
         grids={"energy_edges": {"values": native_energy_edges().tolist(), "unit": "meV"}},
-        data_digest=hashlib.sha256(",".join(learn + tune).encode()).hexdigest(),
+        data_digest=_digest(learn + tune),
         ids=learn + tune,
         seed=random_state,
         extra={"tuning_loss": [min(e.validation or np.inf for e in h) for h in histories], "n_learn": len(learn)},
@@ -197,7 +197,12 @@ def train_structure(
 
 
 def _batches(samples: list[Sample]) -> Batches:
-    return Batches(len(samples), lambda indices: [samples[i] for i in indices])
+    digest = _digest([s.id for s in samples])
+    return Batches(len(samples), lambda indices: [samples[i] for i in indices], digest)
+
+
+def _digest(ids: Sequence[str]) -> str:
+    return hashlib.sha256(",".join(ids).encode()).hexdigest()
 
 
 def _printer(progress: bool) -> Progress | None:
