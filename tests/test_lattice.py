@@ -258,3 +258,11 @@ def test_arrays_hold_everything(material):
     assert again.has_born == fc.has_born
     assert again.crystal.digest == fc.crystal.digest
     np.testing.assert_allclose(energies(again), energies(fc), rtol=1e-5, atol=1e-4)
+
+
+@pytest.mark.parametrize("material", [NACL, ZINC_OXIDE, QUARTZ], ids=lambda m: m.name)
+def test_modes_far_from_gamma_are_those_near_it(material):
+    """The dipole term, too, is periodic in reciprocal space."""
+    fc = force_constants_of(material)
+    for shift in ([1, 0, 0], [2, -2, 1], [5, 4, 3]):
+        np.testing.assert_allclose(energies(fc, Q + shift), energies(fc), atol=1e-9)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import spglib
@@ -50,7 +51,7 @@ class Modes:
 
     def average_over_atoms(self, values: NDArray[np.float64]) -> NDArray[np.float64]:
         """Average a scalar of each atom, first axis (n_atoms,), over the operations."""
-        return np.mean([values[p] for p in self.permutations], axis=0)
+        return np.asarray(np.mean([values[p] for p in self.permutations], axis=0))
 
 
 def modes_at(force_constants: ForceConstants, q: ArrayLike, weights: ArrayLike | None = None) -> Modes:
@@ -59,7 +60,8 @@ def modes_at(force_constants: ForceConstants, q: ArrayLike, weights: ArrayLike |
     Parameters
     ----------
     q
-        Shape (n_q, 3), fractions of the primitive reciprocal lattice.
+        Shape (n_q, 3), fractions of the primitive reciprocal lattice; any, for the dynamical matrix is taken at the
+        equivalent one near Γ (phonopy's dipole term is right only there) and the phase of G put into polarisations.
     weights
         Shape (n_q,); equal ones unless given.
     """
@@ -67,16 +69,20 @@ def modes_at(force_constants: ForceConstants, q: ArrayLike, weights: ArrayLike |
     n_atoms = force_constants.crystal.n_atoms
     share = np.full(len(q), 1.0 / len(q)) if weights is None else np.asarray(weights, dtype=float)
     dynamical_matrix = force_constants.phonopy.dynamical_matrix
+    assert dynamical_matrix is not None  # there are force constants
     to_mev = get_physical_units().DefaultToTHz * THZ
     energies = np.empty((len(q), 3 * n_atoms))
     polarisations = np.empty((len(q), 3 * n_atoms, n_atoms, 3), dtype=complex)
+    lattice_vectors = np.rint(q)
+    phases = np.exp(-2j * np.pi * lattice_vectors @ force_constants.crystal.positions.T)
     block = max(1, BLOCK_BYTES // (16 * 9 * n_atoms**2))
     for start in range(0, len(q), block):
         part = slice(start, start + block)
-        matrices = get_dynamical_matrices_at_qpoints(dynamical_matrix, q[part])
+        matrices = get_dynamical_matrices_at_qpoints(dynamical_matrix, (q - lattice_vectors)[part])
         values, vectors = np.linalg.eigh(matrices)
         energies[part] = np.sign(values) * np.sqrt(np.abs(values)) * to_mev
-        polarisations[part] = vectors.transpose(0, 2, 1).reshape(-1, 3 * n_atoms, n_atoms, 3)
+        unphased = vectors.transpose(0, 2, 1).reshape(-1, 3 * n_atoms, n_atoms, 3)
+        polarisations[part] = unphased * phases[part, None, :, None]
     identity = np.eye(3)[None], np.arange(n_atoms)[None]
     return Modes(force_constants.crystal, q, share, energies, polarisations, *identity)
 
@@ -94,7 +100,7 @@ def modes_on_mesh(force_constants: ForceConstants, spacing: float) -> Modes:
     """
     crystal = force_constants.crystal
     mesh = np.maximum(1, np.ceil(np.linalg.norm(crystal.reciprocal, axis=1) / spacing).astype(int))
-    cell = (crystal.lattice, crystal.positions, crystal.numbers)
+    cell: Any = (crystal.lattice, crystal.positions, crystal.numbers)
     mapping, grid = spglib.get_ir_reciprocal_mesh(mesh, cell, is_shift=[0, 0, 0], symprec=PHONOPY_SYMPREC)
     points, counts = np.unique(mapping, return_counts=True)
     q = grid[points] / mesh
@@ -109,7 +115,8 @@ def modes_on_mesh(force_constants: ForceConstants, spacing: float) -> Modes:
 
 def _operations(crystal: Crystal) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
     """Cartesian rotations and the permutations of atoms that go with them."""
-    found = spglib.get_symmetry((crystal.lattice, crystal.positions, crystal.numbers), symprec=PHONOPY_SYMPREC)
+    cell: Any = (crystal.lattice, crystal.positions, crystal.numbers)
+    found: Any = spglib.get_symmetry(cell, symprec=PHONOPY_SYMPREC)
     to_cartesian = crystal.lattice.T
     rotations, permutations = [], []
     for rotation, translation in zip(found["rotations"], found["translations"], strict=True):
