@@ -9,6 +9,8 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from inscape.autoencoders import PCA as PCA
+    from inscape.autoencoders import Autoencoder as Autoencoder
     from inscape.errors import InscapeError as InscapeError
     from inscape.lattice.force_constants import ForceConstants as ForceConstants
     from inscape.lattice.force_constants import read_force_constants as read_force_constants
@@ -17,29 +19,41 @@ if TYPE_CHECKING:
     from inscape.lattice.modes import modes_on_mesh as modes_on_mesh
     from inscape.library.build import build_library as build_library
     from inscape.library.store import Library as Library
+    from inscape.prediction import predict as predict
+    from inscape.prediction import predict_many as predict_many
     from inscape.results import Prediction as Prediction
     from inscape.scattering.dos import density_of_states as density_of_states
     from inscape.scattering.plane import plane_map as plane_map
     from inscape.scattering.powder import powder_map as powder_map
     from inscape.structures import Crystal as Crystal
+    from inscape.structures import read_structure as read_structure
+    from inscape.structures import read_structures as read_structures
+    from inscape.thermodynamics import heat_capacity as heat_capacity
 
 __version__: str
 """Version of the installed package."""
 
 _HOME = {
+    "Autoencoder": "inscape.autoencoders",
     "Crystal": "inscape.structures",
     "ForceConstants": "inscape.lattice.force_constants",
     "InscapeError": "inscape.errors",
     "Library": "inscape.library.store",
     "Modes": "inscape.lattice.modes",
+    "PCA": "inscape.autoencoders",
     "Prediction": "inscape.results",
     "build_library": "inscape.library.build",
     "density_of_states": "inscape.scattering.dos",
+    "heat_capacity": "inscape.thermodynamics",
     "modes_at": "inscape.lattice.modes",
     "modes_on_mesh": "inscape.lattice.modes",
     "plane_map": "inscape.scattering.plane",
     "powder_map": "inscape.scattering.powder",
+    "predict": "inscape.prediction",
+    "predict_many": "inscape.prediction",
     "read_force_constants": "inscape.lattice.force_constants",
+    "read_structure": "inscape.structures",
+    "read_structures": "inscape.structures",
 }
 
 __all__ = sorted(_HOME)
@@ -60,7 +74,7 @@ def _installed_version() -> str:
     metadata = import_module("importlib.metadata")
     try:
         return str(metadata.version("inscape"))
-    except metadata.PackageNotFoundError:   # used from its source folder
+    except metadata.PackageNotFoundError:  # used from its source folder
         return "unknown"
 
 

@@ -24,10 +24,18 @@ from inscape.scattering import (
     to_scattering,
 )
 from inscape.scattering.plane import HK0
-from inscape.spectra import NATIVE_ENERGY_MAX, centres, native_energy_edges, native_q_edges, rebin, smooth, uniform_edges
+from inscape.spectra import (
+    NATIVE_ENERGY_MAX,
+    centres,
+    native_energy_edges,
+    native_q_edges,
+    rebin,
+    smooth,
+    uniform_edges,
+)
 from inscape.structure_model import Structure, StructureModel, shipped_model
-from inscape.structure_model.representation import from_relative_density, relative_density
 from inscape.structure_model.model import CALIBRATION
+from inscape.structure_model.representation import from_relative_density, relative_density
 from inscape.structure_model.train import HIGH_Q, LOW_Q, WEIGHTS, training_ids
 from inscape.structures import Crystal
 from inscape.thermodynamics import heat_capacity
@@ -242,14 +250,18 @@ class Baselines:
 
 @dataclass
 class Evaluation:
-    """Records of every crystal, by kind, then by what was predicted."""
+    """Records of every crystal, by kind, then by what was predicted.
+
+    ``twin`` says that a training crystal has the same formula and space group, ``spread`` how far the members disagree.
+    """
 
     split: str
     ids: list[str]
-    has_born: list[bool]
-    n_atoms: list[int]
-    novelty: list[float]
-    spread: list[float]
+    has_born: list[bool] = field(default_factory=list)
+    twin: list[bool] = field(default_factory=list)
+    n_atoms: list[int] = field(default_factory=list)
+    novelty: list[float] = field(default_factory=list)
+    spread: list[float] = field(default_factory=list)
     records: dict[str, dict[str, list[Record]]] = field(default_factory=dict)
 
     def add(self, kind: str, row: str, record: Record) -> None:
@@ -263,14 +275,18 @@ class Evaluation:
     def to_dict(self) -> dict[str, Any]:
         """Everything, for JSON."""
         return {
-            "split": self.split, "ids": self.ids, "has_born": self.has_born, "n_atoms": self.n_atoms,
+            "split": self.split, "ids": self.ids, "has_born": self.has_born, "twin": self.twin, "n_atoms": self.n_atoms,
             "novelty": self.novelty, "spread": self.spread, "records": self.records,
         }  # fmt: skip
 
     def markdown(self) -> str:
         """The tables, mean and median of each figure."""
         born = np.array(self.has_born)
-        parts = [f"{len(self.ids)} crystals of `{self.split}`, {born.sum()} of them with Born charges.\n"]
+        groups = {"… with Born charges": born, "… without": ~born, "… without twins in training": ~np.array(self.twin)}
+        parts = [
+            f"{len(self.ids)} crystals of `{self.split}`, {born.sum()} with Born charges, {sum(self.twin)} with a twin "
+            "(same formula and space group) in training.\n"
+        ]
         for kind, rows in self.records.items():
             names = list(dict.fromkeys(n for records in rows.values() for n in records[0]))
             parts.append(f"\n**{TITLES[kind]}** (mean / median; Σp/Σt: median and quartiles)\n")
@@ -278,9 +294,8 @@ class Evaluation:
             parts.append("|---|" + "---|" * len(names))
             for row in rows:
                 parts.append(self._line(kind, row, names, np.ones(len(born), bool), row))
-                if row == "predicted" and 0 < born.sum() < len(born):
-                    parts.append(self._line(kind, row, names, born, "… with Born charges"))
-                    parts.append(self._line(kind, row, names, ~born, "… without"))
+                if row == "predicted":
+                    parts += [self._line(kind, row, names, use, label) for label, use in groups.items() if use.any()]
         return "\n".join(parts) + "\n"
 
     def _line(self, kind: str, row: str, names: Sequence[str], use: NDArray[np.bool_], label: str) -> str:
@@ -336,12 +351,14 @@ def evaluate(
         raise DataError(f"{library} holds no clean crystal of the split {split!r}; build it with --splits")
     model = model or shipped_model()
     baselines = Baselines(source, learn)
-    found = Evaluation(split, ids, [], [], [], [])
+    twins = {_kind_of(source, i) for i in learn}
+    found = Evaluation(split, ids)
     for count, name in enumerate(ids, start=1):
         truth = read_truth(source, name)
         (structure,) = model([truth.crystal])
         (from_true_dos,) = model([truth.crystal], partial_dos=[truth.partial_dos])
         found.has_born.append(truth.has_born)
+        found.twin.append(_kind_of(source, name) in twins)
         found.n_atoms.append(truth.crystal.n_atoms)
         found.novelty.append(structure.novelty)
         found.spread.append(structure.disagreement)
@@ -354,8 +371,18 @@ def evaluate(
     return found
 
 
+def _kind_of(library: Library, name: str) -> tuple[str, int]:
+    entry = library.entries[name]
+    return entry.formula, entry.space_group_number
+
+
 def _add_dos(
-    found: Evaluation, truth: Truth, structure: Structure, model: StructureModel, mean: dict[str, Array], near: dict[str, Array]
+    found: Evaluation,
+    truth: Truth,
+    structure: Structure,
+    model: StructureModel,
+    mean: dict[str, Array],
+    near: dict[str, Array],
 ) -> None:
     true = (truth.partial_dos.mean(axis=0) / 3).astype(np.float32)[None]
     coder = model.autoencoders["dos"]
@@ -378,7 +405,8 @@ def _add_powder(
     near: dict[str, Array],
 ) -> None:
     q, edges = centres(native_q_edges()), native_energy_edges()
-    assert structure.powder is not None and from_true_dos.powder is not None
+    assert structure.powder is not None
+    assert from_true_dos.powder is not None
     own = truth.self_part(structure.partial_dos, q)
     true_own = truth.self_part(truth.partial_dos, q, truth.displacements[0])
     rho = relative_density(truth.powder, true_own, edges)

@@ -1,7 +1,7 @@
 """How far a predicted spectrum is from the true one: the figures of every table.
 
 Densities of states are compared area-normalised, maps cut by cut: the *cut cosine* is the cosine of the energy cuts at
-each |Q| or (H, K), averaged over cuts; a cosine of the whole map says little, for the self part at high |Q| dominates it.
+each |Q| or (H, K), averaged over cuts; a cosine of the whole map says little, for its high |Q| is nearly all self part.
 """
 
 from __future__ import annotations

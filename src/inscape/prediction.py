@@ -1,4 +1,4 @@
-"""Structure → density of states and codes → spectra on the user's grids; no lattice dynamics, milliseconds a crystal."""
+"""Structure → density of states and codes → spectra on the user's grids: no lattice dynamics, milliseconds."""
 
 from __future__ import annotations
 
@@ -153,7 +153,7 @@ class _Spectra:
         return self_part(self.partial_dos, self.crystal.masses, lengths_square, moduli, self.displacement)
 
     def _parts(self, density: Array, moduli: Array) -> tuple[Array, Array]:
-        """Coherent and incoherent S, each (n, n_energy), at |Q| ``moduli`` (n,) where ρ is ``density`` (n, n_levels)."""
+        """Coherent and incoherent S, each (n, n_energy), at |Q| ``moduli`` (n,) with ρ ``density`` (n, n_levels)."""
         coherent = from_relative_density(density, self._self(self.lengths.coherent_square, moduli), self.edges)
         incoherent = self._self(self.lengths.incoherent_square, moduli)
         return (
@@ -161,7 +161,7 @@ class _Spectra:
             to_scattering(incoherent, self.energy, self.temperature),
         )
 
-    def powder(self, q_edges: Array) -> dict[str, Array]:
+    def powder(self, q_edges: Array) -> dict[str, Any]:
         """Arguments of `make_prediction` for the powder map."""
         assert self.structure.powder is not None
         q, native = centres(q_edges), centres(native_q_edges())
@@ -171,7 +171,7 @@ class _Spectra:
         coherent, incoherent = self._parts(density, q)
         return {"q_edges": q_edges, "powder_coherent": coherent, "powder_incoherent": incoherent}
 
-    def plane(self, grid: PlaneGrid) -> dict[str, Array]:
+    def plane(self, grid: PlaneGrid) -> dict[str, Any]:
         """Arguments of `make_prediction` for the single-crystal map."""
         vectors = grid.centres(self.crystal)
         flat = vectors.reshape(-1, 3)

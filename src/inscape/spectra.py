@@ -25,7 +25,7 @@ def native_energy_edges() -> Array:
     """
     n = 300
     ratio = (1 + NATIVE_ENERGY_MAX * 0.01 / 0.25) ** (1 / n)
-    return 0.25 / 0.01 * (ratio ** np.arange(n + 1) - 1)
+    return np.asarray(0.25 / 0.01 * (ratio ** np.arange(n + 1) - 1))
 
 
 def native_q_edges() -> Array:
@@ -89,4 +89,4 @@ def rebin(values: Array, old: Array, new: Array, *, axis: int = -1) -> Array:
 
 def smooth(values: Array, sigma: float, step: float, *, axis: int = -1) -> Array:
     """Gaussian smoothing along an axis of equal steps, ``sigma`` in the unit of ``step``; no weight leaves the grid."""
-    return gaussian_filter1d(values, sigma / step, axis=axis, mode="reflect", truncate=4.0)
+    return np.asarray(gaussian_filter1d(values, sigma / step, axis=axis, mode="reflect", truncate=4.0))

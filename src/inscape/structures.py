@@ -28,12 +28,13 @@ from inscape.errors import StructureError
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-FORMULA_ORDER = (
-    "F Cl Br I At O S Se Te Po T D H N P As Sb Bi C Si Ge Sn Pb B Al Ga In Tl Zn Cd Hg Cu Ag Au Ni Pd Pt Co Rh Ir "
-    "Fe Ru Os Mn Tc Re Cr Mo W V Nb Ta Ti Zr Hf Sc Y Lu Yb Tm Er Ho Dy Tb Gd Eu Sm Pm Nd Pr Ce La Lr No Md Fm Es Cf "
-    "Bk Cm Am Pu Np U Pa Th Ac Be Mg Ca Sr Ba Ra Li Na K Rb Cs Fr"
-).split()
-"""Elements from the most electronegative on: the reverse of their order in a formula (IUPAC Red Book 2005, table VI)."""
+_BY_ELECTRONEGATIVITY = """
+F Cl Br I At O S Se Te Po T D H N P As Sb Bi C Si Ge Sn Pb B Al Ga In Tl Zn Cd Hg Cu Ag Au Ni Pd Pt Co Rh Ir Fe Ru Os Mn
+Tc Re Cr Mo W V Nb Ta Ti Zr Hf Sc Y Lu Yb Tm Er Ho Dy Tb Gd Eu Sm Pm Nd Pr Ce La Lr No Md Fm Es Cf Bk Cm Am Pu Np U Pa
+Th Ac Be Mg Ca Sr Ba Ra Li Na K Rb Cs Fr
+"""
+FORMULA_RANK = {symbol: -place for place, symbol in enumerate(_BY_ELECTRONEGATIVITY.split())}
+"""Place of an element in formulas, electropositive ones first (IUPAC Red Book 2005, table VI)."""
 
 MAX_ATOMS = 200
 """Most atoms of a primitive cell."""
@@ -149,7 +150,7 @@ class Crystal:
         """Reduced formula, electropositive elements first, as chemists write it: SiO2, CaTiO3, NaCl."""
         counts = Counter(self.symbols)
         divisor = reduce(gcd, counts.values())
-        order = sorted(counts, key=lambda s: (-FORMULA_ORDER.index(s) if s in FORMULA_ORDER else -len(FORMULA_ORDER), s))
+        order = sorted(counts, key=lambda s: (FORMULA_RANK.get(s, 1), s))
         return "".join(s + (str(counts[s] // divisor) if counts[s] > divisor else "") for s in order)
 
     @cached_property

@@ -43,7 +43,7 @@ def bose(energy: NDArray[np.floating], temperature: float) -> NDArray[np.floatin
     if temperature == 0.0:
         return np.where(energy > 0, 0.0, -1.0)
     with np.errstate(over="ignore"):
-        return 1.0 / np.expm1(energy / (KB * temperature))
+        return np.asarray(1.0 / np.expm1(energy / (KB * temperature)))
 
 
 def coth_half(energy: NDArray[np.floating], temperature: float) -> NDArray[np.floating]:

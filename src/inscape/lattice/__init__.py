@@ -8,7 +8,7 @@ if TYPE_CHECKING:
 
 __all__ = ["ForceConstants", "Modes", "from_phonopy", "modes_at", "modes_on_mesh", "read_force_constants"]
 
-_HOME = {"ForceConstants": "force_constants", "from_phonopy": "force_constants", "read_force_constants": "force_constants"}
+_IN_MODES = {"Modes", "modes_at", "modes_on_mesh"}
 
 
 def __getattr__(name: str) -> Any:
@@ -16,4 +16,4 @@ def __getattr__(name: str) -> Any:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     from importlib import import_module
 
-    return getattr(import_module(f"{__name__}.{_HOME.get(name, 'modes')}"), name)
+    return getattr(import_module(f"{__name__}.{'modes' if name in _IN_MODES else 'force_constants'}"), name)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import lzma
 import tarfile
 import warnings
@@ -18,7 +17,6 @@ from phonopy.file_IO import (
     parse_FORCE_CONSTANTS,
     parse_FORCE_SETS_from_strings,
 )
-from phonopy.harmonic.force_constants import compact_fc_to_full_fc
 from phonopy.interface.phonopy_yaml import PhonopyYaml
 from phonopy.interface.vasp import read_vasp_from_strings
 from phonopy.structure.atoms import PhonopyAtoms
@@ -63,8 +61,7 @@ class ForceConstants:
     @property
     def array(self) -> NDArray[np.float64]:
         """Compact force constants, shape (n_atoms, n_supercell, 3, 3), eV/Å²."""
-        array: NDArray[np.float64] = self.phonopy.force_constants
-        return array
+        return np.asarray(self.phonopy.force_constants)
 
     def arrays(self) -> dict[str, NDArray[Any]]:
         """All that `from_arrays` needs to build the same object again."""
@@ -213,12 +210,9 @@ def _from_members(members: dict[str, str], source: str) -> ForceConstants:
     ph = _phonopy(read_vasp_from_strings(cell_text), supercell, primitive)
     if "FORCE_SETS" in members:
         ph.dataset = parse_FORCE_SETS_from_strings(members["FORCE_SETS"], natom=len(ph.supercell))
-        ph.produce_force_constants(
-            calculate_full_force_constants=False, fc_calculator="traditional", show_drift=False
-        )
+        ph.produce_force_constants(calculate_full_force_constants=False, fc_calculator="traditional", show_drift=False)
     else:
-        fc = parse_FORCE_CONSTANTS(io.StringIO(members["FORCE_CONSTANTS"]))
-        ph.force_constants = compact_fc_to_full_fc(ph.primitive, fc) if fc.shape[0] != fc.shape[1] else fc
+        ph.force_constants = parse_FORCE_CONSTANTS(Path(source) / "FORCE_CONSTANTS")
     if "BORN" in members:
         ph.nac_params = _nac_params(members["BORN"], ph)
     return from_phonopy(ph)
@@ -237,16 +231,14 @@ def _read_yaml(path: Path) -> ForceConstants:
     yaml = PhonopyYaml()
     yaml.read(path)
     folder = path.parent
-    beside = {
+    beside: dict[str, Any] = {
         "force_sets_filename": folder / "FORCE_SETS",
         "force_constants_filename": folder / "FORCE_CONSTANTS",
         "born_filename": folder / "BORN",
     }
     if yaml.force_constants is not None or (yaml.dataset and "forces" in str(yaml.dataset)[:2000]):
         beside = {"born_filename": folder / "BORN"}
-    ph = phonopy.load(
-        path, symprec=PHONOPY_SYMPREC, log_level=0, **{k: v for k, v in beside.items() if v.exists()}
-    )
+    ph = phonopy.load(path, symprec=PHONOPY_SYMPREC, log_level=0, **{k: v for k, v in beside.items() if v.exists()})
     if ph.nac_params is not None and ph.nac_params.get("factor") is None:
         ph.nac_params = {**ph.nac_params, "factor": COULOMB}
     return from_phonopy(ph)

@@ -152,9 +152,7 @@ class _Task:
         return None
 
 
-def _run(
-    task: _Task, todo: list[tuple[str, Path, str]], workers: int
-) -> Iterator[tuple[str, str | None]]:
+def _run(task: _Task, todo: list[tuple[str, Path, str]], workers: int) -> Iterator[tuple[str, str | None]]:
     """Outcome of each calculation as it comes; few are queued at a time, so that an interrupt is quick."""
     if not todo:
         return

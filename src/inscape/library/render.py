@@ -44,9 +44,7 @@ class RenderSettings:
     seed: int = 0
 
 
-def render(
-    force_constants: ForceConstants, settings: RenderSettings
-) -> tuple[dict[str, NDArray[Any]], dict[str, Any]]:
+def render(force_constants: ForceConstants, settings: RenderSettings) -> tuple[dict[str, NDArray[Any]], dict[str, Any]]:
     """Spectra of one crystal as arrays, and what describes it as attributes.
 
     Maps are divided by Q², so that half precision holds them.

@@ -55,4 +55,4 @@ def composition(formula: str) -> NDArray[np.float64]:
     shares = np.zeros(119)
     for symbol, count in re.findall(r"([A-Z][a-z]?)(\d*)", formula):
         shares[1 if symbol in {"D", "T"} else atomic_numbers[symbol]] += int(count or 1)
-    return shares / shares.sum()
+    return np.asarray(shares / shares.sum())

@@ -56,4 +56,4 @@ def reduced_intensities(
     factors = vectors @ polarisations.T
     intensity = (factors.real**2 + factors.imag**2) * (HBAR2_2U / FM2_PER_BARN / crystal.n_atoms)
     intensity[:, modes.energies[index] < SMALLEST_ENERGY] = 0.0
-    return intensity
+    return np.asarray(intensity)

@@ -82,10 +82,5 @@ def displacements(modes: Modes, temperature: float) -> Array:
         "qm,qmda,qmdb->dab", factor, modes.polarisations, modes.polarisations.conj(), optimize=True
     ).real
     tensors *= HBAR2_2U / modes.crystal.masses[:, None, None]
-    return np.mean(
-        [
-            r @ tensors[p] @ r.T
-            for r, p in zip(modes.rotations, modes.permutations, strict=True)
-        ],
-        axis=0,
-    )
+    turned = [r @ tensors[p] @ r.T for r, p in zip(modes.rotations, modes.permutations, strict=True)]
+    return np.asarray(np.mean(turned, axis=0))

@@ -27,9 +27,7 @@ def mean_square_displacements(partial_dos: Array, edges: Array, masses: Array, t
     return np.asarray(HBAR2_2U / masses * (area @ kernel))
 
 
-def self_part(
-    partial_dos: Array, masses: Array, lengths_square: Array, q: Array, displacement: Array
-) -> Array:
+def self_part(partial_dos: Array, masses: Array, lengths_square: Array, q: Array, displacement: Array) -> Array:
     """Reduced self part, (1/N) Σ_d β_d ħ²Q²/2M_d · exp(−Q²⟨u_d²⟩/3) · g_d(E)/3.
 
     With β_d = σ_inc/4π it is the one-phonon incoherent scattering of a powder, with β_d = |b_d|² the self part of the

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -54,7 +55,7 @@ def check_plane(plane: ArrayLike) -> Array:
     """Two plane vectors as an array, shape (2, 3); `GridError` unless they span a plane."""
     axes = np.asarray(plane, dtype=float)
     if axes.shape != (2, 3) or not np.all(np.isfinite(axes)):
-        raise GridError(f"plane must be two vectors of three numbers, as ((1,0,0),(0,1,0)); got {plane}")
+        raise GridError(f"plane must be two vectors of three numbers, as ((1,0,0),(0,1,0)); got {plane!r}")
     if np.linalg.norm(np.cross(*axes)) < 1e-6:
         raise GridError(f"plane vectors {axes[0].tolist()} and {axes[1].tolist()} are collinear; give two directions")
     return axes
@@ -106,7 +107,7 @@ def plane_map(
     total = np.zeros((n_h * n_k, n_energy))
     order = np.argsort(q_index, kind="stable")
     bounds = np.searchsorted(q_index[order], np.arange(len(q) + 1))
-    for index, (first, last) in enumerate(zip(bounds[:-1], bounds[1:], strict=True)):
+    for index, (first, last) in enumerate(pairwise(bounds)):
         rows = order[first:last]
         intensity = reduced_intensities(modes, index, vectors[rows], lengths, displacement)
         use = (bins[index] >= 0) & (bins[index] < n_energy)
@@ -137,7 +138,7 @@ def share_by_symmetry(crystal: Crystal, vectors: Array) -> tuple[Array, NDArray[
     q_index
         Which q each Q uses, shape (n,).
     vectors
-        The image of each Q that is that q plus a reciprocal-lattice vector, shape (n, 3), Cartesian, 1/Å; S is the same.
+        The image of each Q that is its q plus a reciprocal-lattice vector, shape (n, 3), Cartesian, 1/Å; S is the same.
     """
     fractional = vectors @ np.linalg.inv(crystal.reciprocal)
     operations = np.unique(np.concatenate([crystal.rotations, -crystal.rotations]), axis=0)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -53,7 +54,7 @@ def sample_shells(modes: Modes, q_edges: Array, per_shell: int, rng: np.random.G
     cumulative = np.concatenate([[0.0], np.cumsum(modes.weights[q_index])])
     bounds = np.searchsorted(shell, np.arange(len(q_edges)))
     picks = []
-    for first, last in zip(bounds[:-1], bounds[1:], strict=True):
+    for first, last in pairwise(bounds):
         if last - first < FEWEST:
             continue
         steps = (np.arange(per_shell) + rng.random()) / per_shell  # systematic sampling by weight
@@ -105,7 +106,7 @@ def powder_map(
         extra, extra_modes = _explicit_shells(force_constants, q_edges, empty, rng)
         counts += np.bincount(extra.shell, minlength=n_q)
         _accumulate(total, extra_modes, extra, energy_edges, lengths, displacement)
-    return total.reshape(n_q, n_energy) / counts[:, None] / np.diff(energy_edges)
+    return np.asarray(total.reshape(n_q, n_energy) / counts[:, None] / np.diff(energy_edges))
 
 
 def powder_points(
@@ -137,14 +138,19 @@ def powder_points(
 
 
 def _accumulate(
-    total: Array, modes: Modes, sample: PowderSample, energy_edges: Array, lengths: ScatteringLengths, displacement: Array
+    total: Array,
+    modes: Modes,
+    sample: PowderSample,
+    energy_edges: Array,
+    lengths: ScatteringLengths,
+    displacement: Array,
 ) -> None:
     """Add the reduced intensities of the sample to the flat histogram ``total`` (n_q * n_energy,)."""
     n_energy = len(energy_edges) - 1
     bins = np.searchsorted(energy_edges, modes.energies, side="right") - 1
     order = np.argsort(sample.q_index, kind="stable")
     bounds = np.searchsorted(sample.q_index[order], np.arange(len(modes.q) + 1))
-    for index, (first, last) in enumerate(zip(bounds[:-1], bounds[1:], strict=True)):
+    for index, (first, last) in enumerate(pairwise(bounds)):
         if first == last:
             continue
         rows = order[first:last]

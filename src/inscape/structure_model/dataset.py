@@ -85,9 +85,7 @@ def derive(library: Library, name: str, crystal: Crystal, features: Array) -> di
     }
 
 
-def prepare(
-    library: Library, names: Sequence[str], progress: Callable[[int, int, str], None] | None = None
-) -> None:
+def prepare(library: Library, names: Sequence[str], progress: Callable[[int, int, str], None] | None = None) -> None:
     """Derive what is not there yet; it can be interrupted, and goes on where it stopped."""
     folder = library.path / DERIVED
     folder.mkdir(exist_ok=True)

@@ -72,9 +72,13 @@ class FieldNetwork(nn.Module):
             nn.Linear(2 * atom_width + N_RADIAL, 64), nn.GELU(), nn.Linear(64, n_springs), nn.Softplus()
         )
         self.cell = nn.Sequential(nn.Linear(2 * atom_width, width), nn.GELU(), nn.Dropout(dropout))
-        self.to_code = nn.Sequential(nn.Linear(width, width), nn.GELU(), nn.Dropout(dropout), nn.Linear(width, n_components))
+        self.to_code = nn.Sequential(
+            nn.Linear(width, width), nn.GELU(), nn.Dropout(dropout), nn.Linear(width, n_components)
+        )
         n_local = N_FIXED + n_waves + 4 * n_springs + N_MOMENTS
-        self.encode_row = nn.Sequential(nn.Linear(n_local + n_levels, width), nn.GELU(), nn.Linear(width, width), nn.GELU())
+        self.encode_row = nn.Sequential(
+            nn.Linear(n_local + n_levels, width), nn.GELU(), nn.Linear(width, width), nn.GELU()
+        )
         self.encode_mean = nn.Linear(width, n_components)
         self.local = nn.Linear(n_local, width)
         self.code = nn.Linear(n_components, width)
@@ -143,10 +147,10 @@ class FieldNetwork(nn.Module):
 def spring_moments(g: Geometry, stiffness: Tensor, q: Tensor) -> Tensor:
     """Spectrum of a spring model at wave vectors, as Chebyshev moments v·T_n(D)·v/v·v, n = 1 to 20, shape (n_q, 20).
 
-    D(Q) is the dynamical matrix of springs ``stiffness`` (n_pairs, 2), longitudinal and transverse, in the gauge in which
-    scattering starts from v_d = b_d/√M_d Q̂; its spectrum is scaled to −1…1 by a bound (Weiße et al., Rev. Mod. Phys. 78,
-    275, 2006). The moments hold what S(Q,E) of the model looks like at a resolution of a few per cent, need no
-    diagonalisation, and have gradients everywhere.
+    D(Q) is the dynamical matrix of springs ``stiffness`` (n_pairs, 2), longitudinal and transverse, in the gauge in
+    which scattering starts from v_d = b_d/√M_d Q̂; its spectrum is scaled to −1…1 by a bound (Weiße et al., Rev. Mod.
+    Phys. 78, 275, 2006). The moments hold what S(Q,E) of the model looks like at a resolution of a few per cent, need
+    no diagonalisation, and have gradients everywhere.
     """
     n_atoms, n_q = len(g.masses), len(q)
     unit = g.vectors / g.vectors.norm(dim=1, keepdim=True)
@@ -164,7 +168,7 @@ def spring_moments(g: Geometry, stiffness: Tensor, q: Tensor) -> Tensor:
         summed = flat.new_zeros(n_atoms * n_atoms, 9, n_q).index_add(0, where, flat * wave[:, None, :])
         square = summed.view(n_atoms, n_atoms, 3, 3, n_q).permute(4, 0, 2, 1, 3)
         parts.append(square.reshape(n_q, 3 * n_atoms, 3 * n_atoms))
-    diagonal = torch.block_diag(*(2 * own / bound - torch.eye(3)))  # 2 D/bound − 1
+    diagonal = torch.block_diag(*(2 * own / bound - torch.eye(3)))  # type: ignore[no-untyped-call]
     real, imaginary = diagonal - parts[0], -parts[1]
     direction = q / q.norm(dim=1, keepdim=True).clamp_min(1e-6)
     start = ((g.lengths * root)[None, :, None] * direction[:, None, :]).reshape(n_q, -1, 1)
@@ -172,8 +176,10 @@ def spring_moments(g: Geometry, stiffness: Tensor, q: Tensor) -> Tensor:
     before = torch.cat([start, torch.zeros_like(start)], dim=1)
     matrix = torch.cat([torch.cat([real, -imaginary], dim=2), torch.cat([imaginary, real], dim=2)], dim=1)
     now = matrix @ before
-    first, moments = before, []
+    first = before
+    moments: list[Tensor] = []
     for n in range(1, N_MOMENTS // 2 + 1):  # two moments from each vector: μ_2n = 2 t·t − 1, μ_2n−1 = 2 t·t' − μ_1
-        moments += [2 * (now * before).sum(1) - (moments[0] if n > 1 else (now * first).sum(1)), 2 * (now * now).sum(1) - 1]
+        mean = moments[0] if n > 1 else (now * first).sum(1)
+        moments += [2 * (now * before).sum(1) - mean, 2 * (now * now).sum(1) - 1]
         before, now = now, 2 * matrix @ now - before
     return torch.cat(moments, dim=1)

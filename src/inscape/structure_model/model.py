@@ -69,7 +69,7 @@ class Structure:
         q = torch.tensor(np.asarray(wave_vectors), dtype=torch.float32)
         z = torch.tensor(np.asarray(self.codes["crystal"] if code is None else code), dtype=torch.float32)
         parts = []
-        for part in q.split(BLOCK):
+        for part in torch.split(q, BLOCK):
             local = self._field.local_features(self._geometry, self._springs, part)
             parts.append(self._field.decode(local, self._springs, z).exp() * N_LEVELS)
         return np.asarray(torch.cat(parts).numpy(), dtype=float)
@@ -77,7 +77,8 @@ class Structure:
     @torch.inference_mode()
     def encode(self, wave_vectors: Array, density: Array) -> Array:
         """Crystal code of known spectra ρ (n, n_levels) at wave vectors (n, 3)."""
-        assert self._field is not None and self._geometry is not None and self._springs is not None
+        if self._field is None or self._geometry is None or self._springs is None:
+            raise WeightsError("this structure was predicted without its crystal code; ask for the kind 'crystal'")
         q = torch.tensor(np.asarray(wave_vectors), dtype=torch.float32)
         rho = torch.tensor(np.asarray(density), dtype=torch.float32)
         local = self._field.local_features(self._geometry, self._springs, q)
@@ -112,7 +113,9 @@ class StructureModel:
         powder_digest = header.digest
         tensors, header = load_weights(folder / "structure-crystal.safetensors", class_name="structure-crystal")
         self.crystal = _members(tensors, header, FieldNetwork)[0]
-        self.autoencoders: dict[str, Any] = {k: load(folder / f"autoencoder-{k}.safetensors") for k in ("dos", "powder")}
+        self.autoencoders: dict[str, Any] = {
+            k: load(folder / f"autoencoder-{k}.safetensors") for k in ("dos", "powder")
+        }
         calibration = folder / CALIBRATION
         self.log_error: dict[str, list[float]] = (
             json.loads(calibration.read_text())["log_error"] if calibration.exists() else {}
@@ -171,15 +174,11 @@ class StructureModel:
             for i, p in enumerate(partial)
         ]  # fmt: skip
 
-    def _powder(
-        self, atoms: Atoms, geometries: Sequence[Geometry], partial: Sequence[Array]
-    ) -> tuple[Array, Array]:
+    def _powder(self, atoms: Atoms, geometries: Sequence[Geometry], partial: Sequence[Array]) -> tuple[Array, Array]:
         """Codes (n, n_components) and ρ (n, n_q, n_levels)."""
-        kernels = torch.from_numpy(
-            np.stack(
-                [cut_kernel(p, g.weights.numpy(), native_energy_edges(), N_LEVELS) for p, g in zip(partial, geometries, strict=True)]
-            )
-        )
+        edges = native_energy_edges()
+        pairs = zip(partial, geometries, strict=True)
+        kernels = torch.from_numpy(np.stack([cut_kernel(p, g.weights.numpy(), edges, N_LEVELS) for p, g in pairs]))
         code = torch.stack([network(atoms, geometries, kernels) for network in self.powder]).mean(dim=0).numpy()
         return code, self.decode_powder(code)
 

@@ -119,7 +119,9 @@ class DosNetwork(nn.Module):
     ) -> None:
         super().__init__()
         self.trunk = Trunk(n_features, width, depth, heads, dropout)
-        self.head = nn.Sequential(nn.Linear(width, 2 * width), nn.GELU(), nn.Dropout(dropout), nn.Linear(2 * width, n_energy))
+        self.head = nn.Sequential(
+            nn.Linear(width, 2 * width), nn.GELU(), nn.Dropout(dropout), nn.Linear(2 * width, n_energy)
+        )
 
     def forward(self, atoms: Atoms) -> Tensor:
         """Shares, shape (n_atoms, n_energy)."""

@@ -52,7 +52,7 @@ class Novelty(nn.Module):
         spread = singular[:N_AXES, None] / np.sqrt(len(pooled))
         found.axes.copy_(axes[:N_AXES] / spread.sqrt() / scale)  # soft whitening: strong axes still count more
         found.known.copy_(found._project(pooled))
-        found.elements[training.numbers.unique()] = 1.0
+        found.elements[training.numbers] = 1.0
         found.unit.copy_(found._distance(held_out).quantile(0.975))
         return found
 

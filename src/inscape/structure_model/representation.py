@@ -3,8 +3,8 @@
 The self part of coherent scattering at a wave vector follows exactly from the partial densities of states. Its
 cumulative distribution over energy, u(E) from 0 to 1, is a scale that a crystal brings along: soft and hard crystals
 look alike on it. There the coherent spectrum is a density ρ(Q,u) ≥ 0 with ∫ρ du = 1 at every Q (the sum rule
-∫R dE = (1/N) Σ_d |b_d|² ħ²Q²/2M_d exp(−2W_d) holds for the self part and for the whole), and ρ − 1 is the distinct part.
-A code has to carry ρ only; a wrong density of states moves the distinct part along with it.
+∫R dE = (1/N) Σ_d |b_d|² ħ²Q²/2M_d exp(−2W_d) holds for the self part and for the whole), and ρ − 1 is the distinct
+part. A code has to carry ρ only; a wrong density of states moves the distinct part along with it.
 """
 
 from __future__ import annotations

@@ -112,6 +112,8 @@ def train_autoencoder(
             progress=progress,
         )  # fmt: skip
     model.save(path, grids=grids, ids=learn + tune, half=True)
+    if minutes is None:
+        _forget([Path(f"{path}.checkpoint")])
     return path
 
 
@@ -154,6 +156,7 @@ def train_structure(
     prepare(source, learn + tune, _printer(progress))
     training, tuning = (load_samples(source, ids, kind) for ids in (learn, tune))
     path = Path(output) if output is not None else WEIGHTS / f"structure-{kind}.safetensors"
+    checkpoints = [Path(f"{path}.{member}.checkpoint") for member in range(members)]
     task = TASKS[kind](width, depth, n_components, path.parent)
     tensors: dict[str, Tensor] = {}
     histories: list[list[Epoch]] = []
@@ -172,7 +175,7 @@ def train_structure(
             learning_rate=learning_rate,
             weight_decay=weight_decay,
             average=0.998,
-            checkpoint=f"{path}.{member}.checkpoint",
+            checkpoint=checkpoints[member],
             resume=True,
             progress=progress,
             random_state=random_state + member,
@@ -193,7 +196,15 @@ def train_structure(
         extra={"tuning_loss": [min(e.validation or np.inf for e in h) for h in histories], "n_learn": len(learn)},
     )
     save_weights(path, tensors, header, dtype=torch.float16)
+    if minutes is None:
+        _forget(checkpoints)
     return path
+
+
+def _forget(checkpoints: Sequence[Path]) -> None:
+    """Remove the checkpoints of a training that is finished; the histories beside them stay."""
+    for checkpoint in checkpoints:
+        checkpoint.unlink(missing_ok=True)
 
 
 def _batches(samples: list[Sample]) -> Batches:
@@ -239,7 +250,8 @@ class DosTask:
         atoms = atoms_of(samples)
         true = torch.cat([s.partial_dos for s in samples]) * self.widths
         true = true / true.sum(dim=1, keepdim=True)
-        return dos_loss(network(atoms), true, atoms, self.widths, self.smoothing)
+        shares: Tensor = network(atoms)
+        return dos_loss(shares, true, atoms, self.widths, self.smoothing)
 
 
 class PowderTask:
@@ -272,7 +284,8 @@ class PowderTask:
             self.codes |= {samples[i].id: torch.from_numpy(z) for i, z in zip(missing, found, strict=True)}
         error = ((code - torch.stack([self.codes[s.id] for s in samples])) ** 2).mean()
         cosine = cut_cosine(decoded[:, self.rows], true[:, self.rows], kernels)
-        return 3 * (1 - cosine.mean()) + 0.05 * error
+        loss: Tensor = 3 * (1 - cosine.mean()) + 0.05 * error
+        return loss
 
 
 class CrystalTask:
@@ -283,7 +296,8 @@ class CrystalTask:
 
     def __init__(self, width: int, depth: int, n_components: int, folder: Path) -> None:
         self.parameters: dict[str, Any] = {
-            "n_features": N_FEATURES, "n_levels": N_LEVELS, "n_components": n_components, "width": width, "depth": depth,
+            "n_features": N_FEATURES, "n_levels": N_LEVELS, "n_components": n_components,
+            "width": width, "depth": depth,
         }  # fmt: skip
 
     def network(self) -> FieldNetwork:
@@ -291,7 +305,7 @@ class CrystalTask:
         return FieldNetwork(**self.parameters)
 
     def loss(self, network: nn.Module, samples: list[Sample]) -> Tensor:
-        """Cuts at random wave vectors, decoded from the true code (of other wave vectors) and from the predicted one."""
+        """Cuts at random wave vectors, decoded from the true code (half of them encoded) and from the predicted one."""
         assert isinstance(network, FieldNetwork)
         springs = network.springs(atoms_of(samples), [s.geometry for s in samples])
         losses = []
@@ -309,7 +323,7 @@ class CrystalTask:
         return torch.stack(losses).sum() / len(samples)
 
     def draw(self, sample: Sample) -> tuple[Tensor, Tensor]:
-        """Wave vectors (n, 3) below `HIGH_Q` and their ρ (n, n_levels), from the plane and from everywhere, shuffled."""
+        """Wave vectors (n, 3) below `HIGH_Q` and their ρ (n, n_levels), of the plane and from everywhere, shuffled."""
         found_q, found = [], []
         counts = (self.from_plane, self.n_rows - self.from_plane)
         pairs = ((sample.plane_vectors, sample.plane), (sample.point_vectors, sample.points))
