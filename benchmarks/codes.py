@@ -27,7 +27,8 @@ def show(kind: str, name: str, p: np.ndarray, t: np.ndarray, mean: np.ndarray, c
     """One line of the table."""
     error, scale = ((p - t) ** 2).sum(axis=1), ((t - mean) ** 2).sum(axis=1)
     cut = "–" if cosine is None else f"{np.median(cosine):.4f}"
-    sys.stdout.write(f"| {kind} | {name} | {error.sum() / scale.sum():.4f} | {np.median(error / scale):.4f} | {cut} |\n")
+    total, middle = error.sum() / scale.sum(), np.median(error / scale)
+    sys.stdout.write(f"| {kind} | {name} | {total:.4f} | {middle:.4f} | {cut} |\n")
 
 
 def main() -> None:
@@ -71,7 +72,8 @@ def main() -> None:
             local = field.local_features(sample.geometry, springs, sample.plane_vectors)
             code = field.encode(local[near], sample.plane[near].float())
             by_field[number] = (field.decode(local, springs, code).exp() * sample.plane.shape[1]).flatten().numpy()
-    for name, decoded in (("field autoencoder", by_field), ("PCA", by_pca), ("self part alone, ρ = 1", np.ones_like(true))):
+    rows_of_table = (("field autoencoder", by_field), ("PCA", by_pca), ("self part alone, ρ = 1", np.ones_like(true)))
+    for name, decoded in rows_of_table:
         cosine = [
             float(cut_cosine(torch.from_numpy(p).view(s.plane.shape).clamp_min(0), s.plane.float(), s.kernel).mean())
             for p, s in zip(decoded, samples, strict=True)
