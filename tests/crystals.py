@@ -6,6 +6,7 @@ modes are real. Forces on a displaced supercell follow exactly, and no fetched d
 
 import io
 import tarfile
+from concurrent.futures import Future
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -94,12 +95,34 @@ SIMPLE_CUBIC = Material(  # antimony under pressure; springs reach the six neare
     "sb-pm-3m-221", 1006, crystal(["Sb"], [(0, 0, 0)], spacegroup=221, cellpar=[2.99] * 3 + [90] * 3), (3, 3, 3)
 )
 MATERIALS = (NACL, SILICON, ZINC_OXIDE, QUARTZ, BRUCITE)
-FEW = tuple(
-    rock_salt(2000 + i, *pair)
-    for i, pair in enumerate(
-        [("Li", "F", 4.03), ("Mg", "O", 4.21), ("K", "Cl", 6.29), ("Ca", "S", 5.69), ("Li", "H", 4.08)]
-    )
-)
+SALTS = (
+    ("Li", "F", 4.03), ("Mg", "O", 4.21), ("K", "Cl", 6.29), ("Ca", "S", 5.69), ("Li", "H", 4.08), ("Ti", "N", 4.24),
+)  # fmt: skip
+FEW = tuple(rock_salt(2000 + i, *salt) for i, salt in enumerate(SALTS))
+UNSTABLE = rock_salt(1011, "Na", "Br", 5.97, 1.6, stiffness=0.3)
+"""Its dipoles are too strong for its springs."""
+
+SPLITS = {m.id: "train" for m in FEW} | {m.id: "val" for m in (SILICON, ZINC_OXIDE, QUARTZ)} | {BRUCITE.id: "test"}
+"""Split of each; titanium nitride is for tuning by its chemical system, and sodium chloride is in none."""
+
+SPECTRA = {"mesh_spacing": 0.6, "per_shell": 20, "n_points": 60}
+"""Settings of rough spectra."""
+
+
+class Inline:
+    """A pool of processes without processes: work is done where it is submitted."""
+
+    def __init__(self, *arguments, **options):
+        pass
+
+    def submit(self, task, *arguments):
+        """Do it now."""
+        future = Future()
+        future.set_result(task(*arguments))
+        return future
+
+    def shutdown(self, **options):
+        """Nothing to do."""
 
 
 def spring_matrix(atoms, stiffness=1.0):

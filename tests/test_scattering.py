@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.spatial.transform import Rotation
 
-from crystals import BRUCITE, MATERIALS, NACL, QUARTZ, SILICON, ZINC_OXIDE, force_constants_of, phonopy_of, rock_salt
+from crystals import BRUCITE, MATERIALS, NACL, QUARTZ, SILICON, UNSTABLE, ZINC_OXIDE, force_constants_of, phonopy_of
 from inscape.errors import GridError, StructureError
 from inscape.lattice import from_phonopy, modes_at, modes_on_mesh, read_force_constants
 from inscape.metrics import wasserstein
@@ -37,7 +37,6 @@ from inscape.structures import Crystal
 from inscape.units import HBAR2_2U, KB
 
 EDGES = native_energy_edges()
-UNSTABLE = rock_salt(1011, "Na", "Cl", 5.6402, 1.6, stiffness=0.3)
 SAMPLE = Path(__file__).parents[2] / "shared" / "data" / "phonondb_sample"
 
 each_material = pytest.mark.parametrize("material", MATERIALS, ids=lambda m: m.name)

@@ -179,6 +179,7 @@ class Library:
             scratch.rename(place)
         except OSError:  # another process has written the same crystal in the meantime
             shutil.rmtree(scratch, ignore_errors=True)
+        (self.path / "failures" / f"{name}.json").unlink(missing_ok=True)
 
     def write_failure(self, name: str, reason: str, *, n_atoms: int | None = None) -> None:
         """Note why a crystal could not be rendered; with its size, if that alone was the reason."""
