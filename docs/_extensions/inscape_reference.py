@@ -22,6 +22,7 @@ MARKUP = re.compile(
     r"|(?<![\w*])\*[^\s*](?:[^*]*[^\s*])?\*(?![\w*])"   # emphasis
 )
 SPECIAL = re.compile(r"([|*]|(?<=\w)_(?!\w))")
+METADATA_REQUEST = re.compile(r"set_\w+_request|get_metadata_routing")
 
 
 def escape_line(line: str) -> str:
@@ -47,6 +48,11 @@ def escape_docstring(app: Sphinx, what: str, name: str, obj: Any, options: Any, 
             continue
         literal = indent if line.rstrip().endswith("::") else None
         lines[number] = escape_line(line)
+
+
+def skip_foreign(app: Sphinx, what: str, name: str, obj: Any, skip: bool, options: Any) -> bool | None:
+    """Leave out the methods that scikit-learn adds to every estimator; their texts link into its own documentation."""
+    return True if METADATA_REQUEST.fullmatch(name) else None
 
 
 def keep_drawings(lines: list[str]) -> list[str]:
@@ -90,6 +96,11 @@ def commands(command: Any, name: str) -> list[tuple[str, Any]]:
     return found
 
 
+def plain(text: str) -> str:
+    """Text of the command line in Markdown: what stands in angle brackets is no HTML."""
+    return text.replace("<", "\\<")
+
+
 def option_row(parameter: Any, context: Any) -> str:
     """One row of the table of a command's arguments and options."""
     is_option = parameter.param_type_name == "option"
@@ -97,7 +108,7 @@ def option_row(parameter: Any, context: Any) -> str:
     names = names or f"`{(parameter.metavar or parameter.name).upper()}`"
     default = parameter.get_default(context, call=False)
     shown = "" if default in (None, False, (), []) or callable(default) else f"`{default}`"
-    text = (getattr(parameter, "help", None) or "").replace("|", "\\|").replace("\n", " ")
+    text = plain(getattr(parameter, "help", None) or "").replace("|", "\\|").replace("\n", " ")
     return f"| {names} | {text} | {shown} |"
 
 
@@ -114,7 +125,7 @@ def cli_page() -> str:
     parts = [head]
     for name, command in commands(get_command(app), "inscape"):
         context = command.make_context(name, [], resilient_parsing=True)
-        parts.append(f"## `{name}`\n\n{(command.help or '').strip()}\n\n")
+        parts.append(f"## `{name}`\n\n{plain(command.help or '').strip()}\n\n")
         if isinstance(command, TyperCommand):
             usage = " ".join(command.collect_usage_pieces(context))
             rows = "\n".join(option_row(p, context) for p in command.params if not getattr(p, "hidden", False))
@@ -140,4 +151,5 @@ def setup(app: Sphinx) -> dict[str, bool]:
     """Connect the hooks; docstrings are escaped before napoleon reads their sections."""
     app.connect("builder-inited", write_pages)
     app.connect("autodoc-process-docstring", escape_docstring, priority=400)
+    app.connect("autodoc-skip-member", skip_foreign)
     return {"parallel_read_safe": True}
