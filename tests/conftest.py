@@ -31,3 +31,34 @@ def library(archives, tmp_path_factory):
         patch.setattr(build, "ProcessPoolExecutor", Inline)
         build.build_library([archives], path, splits=SPLITS, settings=RenderSettings(**SPECTRA))
     return Library(path)
+
+
+@pytest.fixture(scope="session")
+def weights(library, tmp_path_factory):
+    """A folder of weights of all kinds, hardly trained, on features that need no potential."""
+    import inscape.structure_model.dataset as dataset
+    from crystals import ElementFeatures
+    from inscape.structure_model import train_autoencoder, train_structure
+
+    folder = tmp_path_factory.mktemp("weights")
+    small = {"width": 16, "depth": 1, "n_components": 3, "epochs": 1}
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(dataset, "SevenNetFeatures", ElementFeatures)
+        for kind in ("dos", "powder"):
+            path = folder / f"autoencoder-{kind}.safetensors"
+            train_autoencoder(library.path, kind=kind, n_components=2, hidden=(8,), epochs=1, output=path)
+        for kind in ("dos", "powder", "crystal"):
+            path = folder / f"structure-{kind}.safetensors"
+            train_structure(library.path, kind=kind, members=2 if kind == "dos" else 1, output=path, **small)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def model(weights):
+    """The model of those weights."""
+    from crystals import ElementFeatures
+    from inscape.structure_model import StructureModel
+
+    model = StructureModel(weights)
+    model.features = ElementFeatures()
+    return model

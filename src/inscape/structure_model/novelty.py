@@ -49,8 +49,9 @@ class Novelty(nn.Module):
         _, singular, axes = torch.linalg.svd(centred, full_matrices=False)
         found = cls(training.features.shape[1], len(pooled))
         found.mean.copy_(pooled.mean(dim=0))
-        spread = singular[:N_AXES, None] / np.sqrt(len(pooled))
-        found.axes.copy_(axes[:N_AXES] / spread.sqrt() / scale)  # soft whitening: strong axes still count more
+        n_axes = min(N_AXES, len(pooled) - 1)  # few crystals span fewer axes
+        spread = singular[:n_axes, None] / np.sqrt(len(pooled))
+        found.axes[:n_axes] = axes[:n_axes] / spread.sqrt() / scale  # soft whitening: strong axes still count more
         found.known.copy_(found._project(pooled))
         found.elements[training.numbers] = 1.0
         found.unit.copy_(found._distance(held_out).quantile(0.975))
@@ -66,7 +67,8 @@ class Novelty(nn.Module):
         return (pooled - self.mean) @ self.axes.T
 
     def _distance(self, atoms: Atoms) -> Tensor:
-        near = torch.cdist(self._project(_pool(atoms)), self.known).topk(N_NEIGHBOURS, largest=False).values
+        count = min(N_NEIGHBOURS, len(self.known))
+        near = torch.cdist(self._project(_pool(atoms)), self.known).topk(count, largest=False).values
         return near.mean(dim=1)
 
 

@@ -44,7 +44,9 @@ def relative_density(coherent: Array, self_part: Array, edges: Array, n_levels: 
     density = np.ones((len(coherent), n_levels))
     for row, (u, c) in enumerate(zip(below_self, below, strict=True)):
         if u[-1] > 0 and c[-1] > 0:
-            density[row] = np.diff(np.interp(levels, u / u[-1], c / c[-1])) * n_levels
+            cumulative = np.interp(levels, u / u[-1], c / c[-1])
+            cumulative[[0, -1]] = 0, 1  # intensity where the self part has none goes to the nearest level
+            density[row] = np.diff(cumulative) * n_levels
     return density
 
 
