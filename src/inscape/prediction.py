@@ -138,27 +138,34 @@ def refine(partial_dos: Array, edges: Array) -> Array:
 
 
 class _Spectra:
-    """Spectra of one crystal on one energy grid at one temperature."""
+    """Spectra of one crystal on one energy grid at one temperature.
+
+    Maps are made on a grid that goes on to the native top and then cut, so that an early end changes nothing below it.
+    """
 
     def __init__(self, crystal: Crystal, structure: Structure, energy_edges: Array, temperature: float) -> None:
         self.crystal, self.structure = crystal, structure
-        self.edges, self.energy, self.temperature = energy_edges, centres(energy_edges), temperature
+        self.energy, self.temperature = centres(energy_edges), temperature
         self.partial_dos = refine(structure.partial_dos, energy_edges)
+        native = native_energy_edges()
+        self.whole_edges = np.concatenate([energy_edges, native[native > energy_edges[-1] + 1e-6]])
+        self.whole = refine(structure.partial_dos, self.whole_edges)
         self.lengths: ScatteringLengths = scattering_lengths(crystal)
         self.displacement = mean_square_displacements(
             structure.partial_dos, native_energy_edges(), crystal.masses, temperature
         )
 
     def _self(self, lengths_square: Array, moduli: Array) -> Array:
-        return self_part(self.partial_dos, self.crystal.masses, lengths_square, moduli, self.displacement)
+        return self_part(self.whole, self.crystal.masses, lengths_square, moduli, self.displacement)
 
     def _parts(self, density: Array, moduli: Array) -> tuple[Array, Array]:
         """Coherent and incoherent S, each (n, n_energy), at |Q| ``moduli`` (n,) with ρ ``density`` (n, n_levels)."""
-        coherent = from_relative_density(density, self._self(self.lengths.coherent_square, moduli), self.edges)
+        coherent = from_relative_density(density, self._self(self.lengths.coherent_square, moduli), self.whole_edges)
         incoherent = self._self(self.lengths.incoherent_square, moduli)
+        n = len(self.energy)
         return (
-            to_scattering(coherent, self.energy, self.temperature),
-            to_scattering(incoherent, self.energy, self.temperature),
+            to_scattering(coherent[:, :n], self.energy, self.temperature),
+            to_scattering(incoherent[:, :n], self.energy, self.temperature),
         )
 
     def powder(self, q_edges: Array) -> dict[str, Any]:

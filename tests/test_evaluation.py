@@ -1,0 +1,184 @@
+"""Evaluation: a perfect prediction gets perfect marks, baselines are what they claim, the test crystals are kept."""
+
+import json
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from crystals import FEW, QUARTZ, SILICON, ZINC_OXIDE
+from inscape import evaluation
+from inscape.errors import DataError
+from inscape.evaluation import (
+    Baselines,
+    Evaluation,
+    calibrate,
+    dos_record,
+    evaluate,
+    plane_record,
+    powder_record,
+    read_truth,
+)
+from inscape.spectra import centres, native_energy_edges, native_q_edges
+from inscape.structure_model.train import training_ids
+
+WIDTHS = np.diff(native_energy_edges())
+
+
+@pytest.fixture(scope="module")
+def truth(library):
+    return read_truth(library, QUARTZ.id)
+
+
+@pytest.fixture(scope="module")
+def found(library, model):
+    return evaluate(library.path, model=model)
+
+
+# ---- records
+
+
+def test_a_perfect_density_of_states(truth):
+    record = dos_record(truth, truth.partial_dos)
+    for name in ("W1", "mean energy", "C_V(100 K)", "C_V(300 K)"):
+        assert record[name] == pytest.approx(0, abs=1e-9)
+    for name in ("R2", "cosine", "overlap"):
+        assert record[name] == pytest.approx(1, abs=1e-9)
+    assert record["u2(300 K)"] < 0.15  # through the density of states, on a rough mesh
+
+
+def test_a_total_is_judged_like_partial_ones_but_for_displacements(truth):
+    whole, total = dos_record(truth, truth.partial_dos), dos_record(truth, 5 * truth.partial_dos.sum(axis=0))
+    assert whole.keys() - total.keys() == {"u2(10 K)", "u2(300 K)"}
+    assert all(total[name] == pytest.approx(whole[name], abs=1e-9) for name in total)
+
+
+def test_a_shifted_density_of_states(truth):
+    shifted = np.roll(truth.partial_dos * WIDTHS, 5, axis=1) / WIDTHS
+    record = dos_record(truth, shifted)
+    energy = centres(native_energy_edges())
+    shift = (shifted - truth.partial_dos).sum(axis=0) @ (WIDTHS * energy) / (3 * len(shifted))
+    assert record["W1"] == pytest.approx(shift, rel=0.05)
+    assert record["mean energy"] == pytest.approx(shift, rel=0.05)
+    assert record["R2"] < 0.9
+
+
+def test_perfect_maps(truth):
+    for record in (
+        powder_record(truth, truth.powder),
+        powder_record(truth, 3 * truth.powder),
+        plane_record(truth, truth.plane.reshape(len(truth.vectors), -1)),
+    ):
+        assert record["cut cosine"] == pytest.approx(1)
+        assert record["cut cosine, near"] == pytest.approx(1)
+    assert powder_record(truth, truth.powder)["ratio"] == pytest.approx(1)
+    assert powder_record(truth, 3 * truth.powder)["ratio"] == pytest.approx(3)
+
+
+def test_the_true_self_part_is_good_but_not_perfect(truth):
+    q = centres(native_q_edges())
+    own = truth.self_part(truth.partial_dos, q, truth.displacements[0])
+    record = powder_record(truth, own)
+    assert 0.5 < record["cut cosine"] < 1
+    assert record["ratio"] == pytest.approx(1, abs=0.1)
+
+
+def test_zeros_are_worth_nothing(truth):
+    record = powder_record(truth, np.zeros_like(truth.powder))
+    assert record == {"cut cosine": 0.0, "cut cosine, near": 0.0, "ratio": 0.0}
+
+
+# ---- baselines
+
+
+def test_the_nearest_composition_is_the_crystal_itself_if_it_is_known(library):
+    learn, _ = training_ids(library, 40)
+    baselines = Baselines(library, learn)
+    near = baselines.nearest("LiF")["dos"]
+    np.testing.assert_array_equal(near, Baselines(library, [FEW[0].id]).means["dos"])
+    assert near @ WIDTHS == pytest.approx(1, rel=1e-5)
+    assert baselines.means["dos"] @ WIDTHS == pytest.approx(1, rel=1e-5)
+    assert baselines.means["plane"].shape == (1024, 300)
+
+
+# ---- the whole
+
+
+def test_every_crystal_has_every_row(found):
+    assert found.ids == [SILICON.id, ZINC_OXIDE.id, QUARTZ.id]
+    assert found.has_born == [False, True, False]
+    assert found.n_atoms == [2, 4, 9]
+    assert found.twin == [False] * 3
+    assert set(found.records) == {"dos", "powder", "crystal"}
+    for rows in found.records.values():
+        assert {"predicted", "mean training spectrum", "nearest composition", "true code decoded"} <= set(rows)
+        assert all(len(records) == 3 for records in rows.values())
+        for records in rows.values():
+            assert all(np.isfinite(value) for record in records for value in record.values())
+    json.dumps(found.to_dict())
+
+
+def test_the_true_code_does_better_than_nothing_and_no_better_than_the_truth(found):
+    for kind in ("powder", "crystal"):
+        own = found.column(kind, "true self part", "cut cosine")
+        assert np.all(own > found.column(kind, "predicted self part alone", "cut cosine"))
+        assert np.all(own <= 1)
+
+
+def test_tables_have_all_rows(found):
+    text = found.markdown()
+    assert text.startswith("3 crystals of `val`, 1 with Born charges, 0 with a twin")
+    for kind, rows in found.records.items():
+        assert evaluation.TITLES[kind] in text
+        assert all(f"\n| {row} | " in text for row in rows)
+    for group in ("… with Born charges", "… without", "… without twins in training"):
+        assert text.count(f"\n| {group} | ") == 3
+    lines = [line for line in text.splitlines() if line.startswith("|")]
+    assert all(line.endswith("|") for line in lines)
+    assert "nan" not in text
+
+
+def test_tables_of_numbers_that_are_known():
+    table = Evaluation("val", ["a", "b"], has_born=[True, True], twin=[True, False])
+    for value in (1.0, 3.0):
+        table.add("dos", "predicted", {"W1": value, "ratio": value})
+    assert "| predicted | 2.000 / 2.000 | 2.00 (1.50–2.50) |" in table.markdown()
+    assert "| … without twins in training | 3.000 / 3.000 | 3.00 (3.00–3.00) |" in table.markdown()
+    assert "| … without |" not in table.markdown()
+    np.testing.assert_array_equal(table.column("dos", "predicted", "R2"), [np.nan, np.nan])
+
+
+def test_the_tuning_part_and_a_limit(library, model):
+    seen = []
+    tuned = evaluate(library.path, "tune", model=model, progress=lambda *event: seen.append(event))
+    assert tuned.ids == [FEW[-1].id]
+    assert seen == [(1, 1, FEW[-1].id)]
+    assert evaluate(library.path, limit=1, model=model).ids == [SILICON.id]
+
+
+def test_test_crystals_are_kept(library, model):
+    with pytest.raises(DataError, match="expected 'val' or 'tune'"):
+        evaluate(library.path, "test", model=model)
+    with pytest.raises(DataError, match="holds no clean crystal of the split 'val'"):
+        evaluate(library.path, max_atoms=2, limit=0, model=model)
+
+
+def test_errors_are_calibrated_on_the_tuning_part(library, model, weights, tmp_path, monkeypatch):
+    monkeypatch.setattr(evaluation, "shipped_model", lambda: model)
+    monkeypatch.setattr(evaluation, "evaluate", _several(evaluate))
+    path = calibrate(library.path, tmp_path / "calibration.json")
+    text = json.loads(path.read_text())
+    assert set(text["log_error"]) == {"dos_w1_meV", "powder_cut_cosine", "crystal_cut_cosine"}
+    assert all(len(line) == 2 for line in text["log_error"].values())
+    monkeypatch.setattr(model, "log_error", text["log_error"])
+    (structure,) = model([library.crystal(QUARTZ.id)])
+    expected = model.expected_error(structure)
+    a, b = text["log_error"]["dos_w1_meV"]
+    assert expected["dos_w1_meV"] == pytest.approx(np.exp(a) * structure.disagreement**b)
+    assert 0 <= expected["powder_cut_cosine"] <= 1
+    assert set(model.expected_error(replace(structure), ["dos"])) == {"dos_w1_meV"}
+
+
+def _several(function):
+    """A line needs more than one crystal: the three of val in place of the one for tuning."""
+    return lambda library, split, **options: function(library, "val", **options)

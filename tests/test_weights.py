@@ -1,0 +1,53 @@
+"""The weights that ship: small, documented, and never trained on crystals that are kept for reporting."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from inscape.structure_model.train import WEIGHTS
+from inscape.training import load_weights
+
+FILES = sorted(WEIGHTS.glob("*.safetensors"))
+PUBLISHED = Path(__file__).parents[2] / "shared" / "data" / "phonondb_published_split.json"
+
+each_file = pytest.mark.parametrize("path", FILES, ids=lambda p: p.name)
+
+
+@each_file
+def test_weights_say_what_they_are(path):
+    tensors, header = load_weights(path)
+    assert tensors
+    assert header.class_name
+    assert header.grids
+    assert header.version
+    assert header.data_digest
+    assert len(header.ids) == len(set(header.ids)) > 0
+
+
+@each_file
+def test_weights_never_saw_what_is_reported_on(path):
+    if not PUBLISHED.exists():
+        pytest.skip("the published split is not here")
+    split = json.loads(PUBLISHED.read_text())
+    ids = set(load_weights(path)[1].ids)
+    for kept in ("val", "test"):
+        names = {name if str(name).startswith("mp-") else f"mp-{name}" for name in split[kept]}
+        assert names
+        assert not ids & names
+
+
+def test_all_weights_learned_from_the_same_crystals():
+    found = {tuple(load_weights(path)[1].ids) for path in FILES}
+    assert len(found) <= 1
+
+
+def test_weights_are_small():
+    assert sum(path.stat().st_size for path in FILES) <= 25_000_000
+
+
+@each_file
+def test_each_has_a_model_card(path):
+    card = path.with_suffix(".md")
+    assert card.exists(), f"write {card.name}: what the model is, what it was trained on, what it cannot do"
+    assert len(card.read_text()) > 300
