@@ -5,8 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from inscape.structure_model.train import WEIGHTS
-from inscape.training import load_weights
+from inscape.training import WEIGHTS, load_weights
 
 FILES = sorted(WEIGHTS.glob("*.safetensors"))
 PUBLISHED = Path(__file__).parents[2] / "shared" / "data" / "phonondb_published_split.json"

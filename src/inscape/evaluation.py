@@ -36,9 +36,10 @@ from inscape.spectra import (
 from inscape.structure_model import Structure, StructureModel, shipped_model
 from inscape.structure_model.model import CALIBRATION
 from inscape.structure_model.representation import from_relative_density, relative_density
-from inscape.structure_model.train import HIGH_Q, LOW_Q, WEIGHTS, training_ids
+from inscape.structure_model.train import HIGH_Q, LOW_Q, training_ids
 from inscape.structures import Crystal
 from inscape.thermodynamics import heat_capacity
+from inscape.training import WEIGHTS
 
 Array = NDArray[np.floating]
 

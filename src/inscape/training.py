@@ -15,6 +15,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict, dataclass, field
 from importlib.metadata import PackageNotFoundError, version
+from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +32,9 @@ from inscape.errors import DataError, WeightsError
 Indices = NDArray[np.int64]
 Tensors = dict[str, Tensor]
 Loss = Callable[[nn.Module, Any], Tensor]
+
+WEIGHTS = Path(str(files("inscape") / "weights"))
+"""Folder of the weights that ship with the package."""
 
 # ---------------------------------------------------------------------------------------------------------- the loop
 

@@ -25,9 +25,8 @@ from inscape.structure_model.novelty import Novelty
 from inscape.structure_model.objectives import cut_kernel
 from inscape.structure_model.powder import PowderNetwork
 from inscape.structure_model.representation import N_LEVELS
-from inscape.structure_model.train import WEIGHTS
 from inscape.structures import Crystal
-from inscape.training import Header, below, load_weights
+from inscape.training import WEIGHTS, Header, below, load_weights
 
 Array = NDArray[np.floating]
 Network = TypeVar("Network", bound=nn.Module)

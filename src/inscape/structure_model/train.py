@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Sequence
-from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
@@ -25,9 +24,8 @@ from inscape.structure_model.novelty import Novelty
 from inscape.structure_model.objectives import cut_cosine, dos_loss, smoothing_matrix
 from inscape.structure_model.powder import PowderNetwork
 from inscape.structure_model.representation import N_LEVELS
-from inscape.training import Batches, Epoch, Header, fit_network, save_weights
+from inscape.training import WEIGHTS, Batches, Epoch, Header, fit_network, save_weights
 
-WEIGHTS = Path(str(files("inscape") / "weights"))
 Progress = Callable[[int, int, str], None]
 
 LOW_Q = 0.5
