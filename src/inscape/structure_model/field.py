@@ -4,9 +4,11 @@ A map of one plane on one grid is only a view of S(Q,E) in three dimensions. The
 spectra at wave vectors and averages over it; the decoder takes a code and a wave vector and gives ρ(Q,u) there, knowing
 of the crystal what its structure says exactly at Q (`inscape.structure_model.geometry`): phases, the nearest
 reciprocal-lattice vector, and how much the pattern of scattering phases at Q stretches each bond, weighted with learned
-spring constants — the second moment of the spectrum of a spring model. Any plane, path or volume can be decoded.
+spring constants, and the spectrum of that spring model. Any plane, path or volume can be decoded.
 
-All of it is invariant under rotation of crystal and Q together, permutation, origin and choice of cell.
+Wave vectors and crystal are in the crystal's standard frame, so that nothing depends on how it was turned; nor on the
+order of atoms. Between reciprocal-lattice points the learned structure factors depend a little on which image of an
+atom a file lists (cosine of ρ 0.998 or better between two choices of origin).
 """
 
 from __future__ import annotations

@@ -19,7 +19,7 @@ PAIR_CUTOFF = 5.0
 
 @dataclass(frozen=True)
 class Geometry:
-    """A crystal as tensors.
+    """A crystal as tensors, in its `standard_frame`.
 
     ``positions`` (n_atoms, 3) Å; ``numbers``, ``masses``, ``lengths`` b (n_atoms,); ``pairs`` (2, n_pairs) with
     ``vectors`` (n_pairs, 3) Å; ``reciprocal`` (3, 3) 1/Å.
@@ -44,17 +44,26 @@ class Geometry:
         return weight / weight.sum()
 
 
+def standard_frame(crystal: Crystal) -> NDArray[np.float64]:
+    """Rotation into the frame with the conventional a along x and b in the x–y plane, shape (3, 3): v' = v @ R.T."""
+    a, b, _ = crystal.conventional_lattice
+    x = a / np.linalg.norm(a)
+    z = np.cross(a, b) / np.linalg.norm(np.cross(a, b))
+    return np.stack([x, np.cross(z, x), z])
+
+
 def geometry(crystal: Crystal) -> Geometry:
-    """The tensors of a crystal, single precision."""
+    """The tensors of a crystal in its standard frame, single precision: however it was turned, they are the same."""
     pairs, vectors = neighbours(crystal, PAIR_CUTOFF)
+    turn = standard_frame(crystal).T
     return Geometry(
-        positions=_tensor(crystal.positions @ crystal.lattice),
+        positions=_tensor(crystal.positions @ crystal.lattice @ turn),
         numbers=torch.from_numpy(np.array(crystal.numbers, dtype=np.int64)),
         masses=_tensor(crystal.masses),
         lengths=_tensor(scattering_lengths(crystal).coherent),
         pairs=torch.from_numpy(pairs),
-        vectors=_tensor(vectors),
-        reciprocal=_tensor(crystal.reciprocal),
+        vectors=_tensor(vectors @ turn),
+        reciprocal=_tensor(crystal.reciprocal @ turn),
     )
 
 

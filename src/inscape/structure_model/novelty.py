@@ -16,7 +16,13 @@ THRESHOLD = 1.0
 """Above this novelty a prediction is not to be trusted: 1 is the 97.5th percentile of crystals held out for tuning."""
 
 FOREIGN_ELEMENT = 10.0
-"""Novelty of a crystal with an element that no training crystal has."""
+"""Added to the novelty of a crystal with an element that no training crystal has."""
+
+ONLY_METALS = 1.0
+"""Added to the novelty of elemental metals and intermetallics: the training data are insulators and semiconductors."""
+
+NOT_METALS = (1, 2, 5, 6, 7, 8, 9, 10, 14, 15, 16, 17, 18, 32, 33, 34, 35, 36, 51, 52, 53, 54, 85, 86)
+"""Atomic numbers of the elements that are no metals."""
 
 
 class Novelty(nn.Module):
@@ -61,7 +67,8 @@ class Novelty(nn.Module):
         """Novelty of each crystal, shape (n_crystals,); above 1 foreign."""
         novelty = self._distance(atoms) / self.unit
         foreign = atoms.sum(1.0 - self.elements[atoms.numbers]) > 0
-        return torch.where(foreign, novelty + FOREIGN_ELEMENT, novelty)
+        metallic = atoms.sum(torch.isin(atoms.numbers, torch.tensor(NOT_METALS)).float()) == 0
+        return novelty + FOREIGN_ELEMENT * foreign + ONLY_METALS * metallic
 
     def _project(self, pooled: Tensor) -> Tensor:
         return (pooled - self.mean) @ self.axes.T
