@@ -37,9 +37,11 @@ docs: $(READY)  ## build the documentation into docs/_build/html, warnings as er
 	@echo "Written: docs/_build/html/index.html"
 
 bench: $(READY) ## measure what docs/benchmarks.md states (LIBRARY=path of a library, where a script needs one)
-	@set -e; for script in benchmarks/*.py; do \
-	  [ -e "$$script" ] || { echo "no scripts in benchmarks/ yet"; break; }; \
-	  echo "== $$script"; LIBRARY="$(LIBRARY)" $(BIN)/python "$$script"; done
+	$(BIN)/python benchmarks/speed.py
+	@[ -n "$(LIBRARY)" ] || { echo "accuracy needs the path of a library: make bench LIBRARY=phonondb.zarr"; exit 2; }
+	$(BIN)/inscape evaluate --library $(LIBRARY) --split val
+	LIBRARY=$(LIBRARY) $(BIN)/python benchmarks/codes.py
+	LIBRARY=$(LIBRARY) $(BIN)/python benchmarks/whole_map.py
 
 weights: $(READY) ## train the shipped models again from LIBRARY=path
 	@[ -n "$(LIBRARY)" ] || { echo "make weights needs the path of a library: make weights LIBRARY=phonondb.zarr"; exit 2; }

@@ -33,6 +33,8 @@ def show(kind: str, name: str, p: np.ndarray, t: np.ndarray, mean: np.ndarray, c
 
 def main() -> None:
     """Measure and print."""
+    if not os.environ.get("LIBRARY"):
+        sys.exit("this benchmark needs a library: set LIBRARY to its path (make bench LIBRARY=phonondb.zarr)")
     library = Library(os.environ["LIBRARY"])
     learn, _ = training_ids(library, 40)
     val = library.select("val", max_atoms=40)

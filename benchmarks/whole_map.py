@@ -46,6 +46,8 @@ def decoded_map(rows: np.ndarray, truth: Truth, partial_dos: np.ndarray) -> np.n
 
 def main() -> None:
     """Train, compare, print."""
+    if not os.environ.get("LIBRARY"):
+        sys.exit("this benchmark needs a library: set LIBRARY to its path (make bench LIBRARY=phonondb.zarr)")
     library = Library(os.environ["LIBRARY"])
     epochs = int(sys.argv[1]) if len(sys.argv) > 1 else 30
     learn, tune = training_ids(library, 40)
