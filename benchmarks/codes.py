@@ -2,7 +2,8 @@
 
     LIBRARY=phonondb.zarr python benchmarks/codes.py
 
-Relative squared error ‖p − t‖²/‖t − mean of training‖² over all crystals, and its median over crystals; for ρ of powder
+Relative squared error ‖p − t‖²/‖t − mean of training‖² over all crystals, and its median over crystals (of the
+cumulative curve of densities of states, of ρ of maps); for ρ of powder
 maps and planes also the mean cosine of energy cuts at 10 K (σ_E = 1 meV), as the models are judged by.
 """
 

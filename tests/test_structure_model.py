@@ -23,7 +23,13 @@ from inscape.structure_model.network import DosNetwork, gather
 from inscape.structure_model.novelty import FOREIGN_ELEMENT, Novelty
 from inscape.structure_model.objectives import cut_cosine, cut_kernel, dos_loss, smoothing_matrix
 from inscape.structure_model.powder import PowderNetwork
-from inscape.structure_model.representation import N_LEVELS, from_relative_density, relative_density
+from inscape.structure_model.representation import (
+    N_LEVELS,
+    cumulative_dos,
+    from_cumulative_dos,
+    from_relative_density,
+    relative_density,
+)
 from inscape.structure_model.train import training_ids
 from inscape.structures import Crystal, read_structure
 from inscape.training import load_weights, read_tensors
@@ -95,6 +101,17 @@ def test_a_relative_density_has_mean_one_and_comes_back():
     back = from_relative_density(rho, own, EDGES)
     np.testing.assert_allclose(back @ WIDTHS, own @ WIDTHS)
     np.testing.assert_allclose(relative_density(back, own, EDGES), rho, atol=0.02)
+
+
+def test_a_density_of_states_comes_back_from_its_cumulative_curve():
+    total = np.random.default_rng(0).random((3, 300)) * (EDGES[1:] < 80)
+    curve = cumulative_dos(total, EDGES)
+    assert np.all(np.diff(curve) >= 0)
+    np.testing.assert_allclose(curve[:, -1], 1.0)
+    np.testing.assert_allclose(from_cumulative_dos(curve, EDGES), total / (total @ WIDTHS)[:, None], atol=1e-12)
+    wavy = from_cumulative_dos(curve + 0.02 * np.sin(EDGES[1:]), EDGES)
+    assert wavy.min() >= 0
+    np.testing.assert_allclose(wavy @ WIDTHS, 1.0)
 
 
 @given(arrays(float, (2, 16), elements=st.floats(0.05, 5)), arrays(float, (2, 40), elements=st.floats(0.05, 5)))

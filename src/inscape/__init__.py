@@ -1,4 +1,4 @@
-"""Neutron spectra from a crystal structure: one, two and three dimensions, in milliseconds.
+"""Neutron spectra from a crystal structure: one, two and three dimensions, in a fraction of a second.
 
 Everything in ``__all__`` is loaded when it is first used, so that ``import inscape`` takes no time.
 """

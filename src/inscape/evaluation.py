@@ -35,7 +35,7 @@ from inscape.spectra import (
 )
 from inscape.structure_model import Structure, StructureModel, shipped_model
 from inscape.structure_model.model import CALIBRATION
-from inscape.structure_model.representation import from_relative_density, relative_density
+from inscape.structure_model.representation import cumulative_dos, from_relative_density, relative_density
 from inscape.structure_model.train import HIGH_Q, LOW_Q, training_ids
 from inscape.structures import Crystal
 from inscape.thermodynamics import heat_capacity
@@ -385,12 +385,11 @@ def _add_dos(
     mean: dict[str, Array],
     near: dict[str, Array],
 ) -> None:
-    true = (truth.partial_dos.mean(axis=0) / 3).astype(np.float32)[None]
-    coder = model.autoencoders["dos"]
-    decoded = coder.inverse_transform(coder.transform(true))[0].clip(min=0)
+    curve = cumulative_dos(truth.partial_dos.sum(axis=0), native_energy_edges()).astype(np.float32)
+    decoded = model.decode_dos(model.autoencoders["dos"].transform(curve[None]))[0]
     rows = {
         "predicted": structure.partial_dos, "mean training spectrum": mean["dos"],
-        "nearest composition": near["dos"], "true code decoded": decoded.astype(float),
+        "nearest composition": near["dos"], "true code decoded": decoded,
     }  # fmt: skip
     for row, partial in rows.items():
         found.add("dos", row, dos_record(truth, partial))

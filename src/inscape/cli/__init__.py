@@ -15,7 +15,7 @@ from inscape.cli import evaluate, library, predict, train
 from inscape.errors import InscapeError
 
 app = typer.Typer(
-    help="Neutron spectra from a crystal structure: one, two and three dimensions, in milliseconds.",
+    help="Neutron spectra from a crystal structure: one, two and three dimensions, in a fraction of a second.",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,

@@ -24,7 +24,7 @@ from inscape.structure_model.network import Atoms, DosNetwork, gather
 from inscape.structure_model.novelty import Novelty
 from inscape.structure_model.objectives import cut_kernel
 from inscape.structure_model.powder import PowderNetwork
-from inscape.structure_model.representation import N_LEVELS
+from inscape.structure_model.representation import N_LEVELS, cumulative_dos, from_cumulative_dos
 from inscape.structures import Crystal
 from inscape.training import WEIGHTS, Header, below, load_weights
 
@@ -152,9 +152,8 @@ class StructureModel:
         members = np.stack([atoms.sum(s).numpy() * 3 / widths for s in shares])
         partial = predicted if partial_dos is None else list(partial_dos)
         novelty = self.novelty(atoms)
-        dos_codes = self.autoencoders["dos"].transform(
-            np.stack([p.mean(axis=0) / 3 for p in partial]).astype(np.float32)
-        )
+        totals = np.stack([p.sum(axis=0) for p in partial])
+        dos_codes = self.autoencoders["dos"].transform(cumulative_dos(totals, edges).astype(np.float32))
         codes: list[dict[str, Array]] = [{"dos": code} for code in dos_codes]
         powder: list[Array | None] = [None] * len(crystals)
         if "powder" in kinds:
@@ -194,6 +193,11 @@ class StructureModel:
             if name.split("_")[0] in kinds:
                 found[name] = error if name.endswith("meV") else max(0.0, 1 - error)
         return found
+
+    def decode_dos(self, code: Array) -> Array:
+        """Densities of states of area 1, 1/meV, shape (n, n_energy), of codes."""
+        curve = np.asarray(self.autoencoders["dos"].inverse_transform(code), dtype=float)
+        return from_cumulative_dos(curve, native_energy_edges())
 
     def decode_powder(self, code: Array) -> Array:
         """ρ(|Q|,u) of powder codes, shape (n, n_q, n_levels)."""

@@ -24,6 +24,22 @@ def _cumulative(reduced: Array, edges: Array) -> Array:
     return np.concatenate([np.zeros((*area.shape[:-1], 1)), area], axis=-1)
 
 
+def cumulative_dos(total: Array, edges: Array) -> Array:
+    """Share of a density of states below the upper edge of each bin, shape (..., n_energy): what its code carries.
+
+    A code of the cumulative curve is judged by area moved over energy, not by the height of narrow bins.
+    """
+    below = _cumulative(total, edges)[..., 1:]
+    return np.asarray(below / below[..., -1:])
+
+
+def from_cumulative_dos(cumulative: Array, edges: Array) -> Array:
+    """Density of states of area 1, shape (..., n_energy), from its cumulative curve, which is made to increase."""
+    increasing = np.maximum.accumulate(np.clip(cumulative, 0.0, 1.0), axis=-1)
+    share = np.diff(increasing, axis=-1, prepend=0.0)
+    return np.asarray(share / share.sum(axis=-1, keepdims=True) / np.diff(edges))
+
+
 def relative_density(coherent: Array, self_part: Array, edges: Array, n_levels: int = N_LEVELS) -> Array:
     """ρ(Q,u) of reduced coherent spectra.
 

@@ -23,7 +23,7 @@ from inscape.structure_model.network import DosNetwork
 from inscape.structure_model.novelty import Novelty
 from inscape.structure_model.objectives import cut_cosine, dos_loss, smoothing_matrix
 from inscape.structure_model.powder import PowderNetwork
-from inscape.structure_model.representation import N_LEVELS
+from inscape.structure_model.representation import N_LEVELS, cumulative_dos
 from inscape.training import WEIGHTS, Batches, Epoch, Header, fit_network, save_weights
 
 Progress = Callable[[int, int, str], None]
@@ -47,10 +47,11 @@ def training_ids(library: Library, max_atoms: int) -> tuple[list[str], list[str]
 def spectra_rows(samples: Sequence[Sample], kind: str) -> NDArray[np.float32]:
     """What an autoencoder of a kind is trained on, one row a crystal.
 
-    "dos": the total density of states on the native grid, area 1, 1/meV. "powder": ρ(|Q|,u), flattened.
+    "dos": the cumulative density of states on the native grid, from 0 to 1. "powder": ρ(|Q|,u), flattened.
     """
     if kind == "dos":
-        return np.stack([(s.partial_dos.mean(dim=0) / 3).numpy() for s in samples]).astype(np.float32)
+        total = np.stack([s.partial_dos.sum(dim=0).numpy() for s in samples])
+        return cumulative_dos(total, native_energy_edges()).astype(np.float32)
     if kind == "powder":
         return np.stack([s.powder.float().flatten().numpy() for s in samples])
     raise DataError(f"kind = {kind!r}; autoencoders are trained for 'dos' and 'powder' (crystal: train structure)")
