@@ -404,23 +404,16 @@ def _add_powder(
     mean: dict[str, Array],
     near: dict[str, Array],
 ) -> None:
-    q, edges = centres(native_q_edges()), native_energy_edges()
+    q = centres(native_q_edges())
     assert structure.powder is not None
     assert from_true_dos.powder is not None
     own = truth.self_part(structure.partial_dos, q)
     true_own = truth.self_part(truth.partial_dos, q, truth.displacements[0])
-    rho = relative_density(truth.powder, true_own, edges)
+    rho = relative_density(truth.powder, true_own, native_energy_edges())
     coder = model.autoencoders["powder"]
     coded = model.decode_powder(coder.transform(rho.astype(np.float32).reshape(1, -1)))[0]
-    rows = {
-        "predicted": from_relative_density(structure.powder, own, edges),
-        "predicted self part alone": own,
-        "mean training spectrum": mean["powder"],
-        "nearest composition": near["powder"],
-        "predicted code, true density of states": from_relative_density(from_true_dos.powder, true_own, edges),
-        "true self part": true_own,
-        "true code decoded": from_relative_density(coded, true_own, edges),
-    }
+    densities = (structure.powder, from_true_dos.powder, coded)
+    rows = _map_rows(densities, own, true_own, mean["powder"], near["powder"])
     true_map = powder_truth(truth)
     for row, reduced in rows.items():
         found.add("powder", row, powder_record(truth, reduced, true_map))
@@ -434,26 +427,39 @@ def _add_plane(
     mean: dict[str, Array],
     near: dict[str, Array],
 ) -> None:
-    edges, vectors = native_energy_edges(), truth.vectors
+    vectors = truth.vectors
     moduli = np.linalg.norm(vectors, axis=1)
     own = truth.self_part(structure.partial_dos, moduli)
     true_own = truth.self_part(truth.partial_dos, moduli, truth.displacements[0])
-    rho = relative_density(truth.plane.reshape(len(vectors), -1), true_own, edges)
+    rho = relative_density(truth.plane.reshape(len(vectors), -1), true_own, native_energy_edges())
     predicted = structure.density(vectors)
     coded = from_true_dos.density(vectors, from_true_dos.encode(vectors[moduli < HIGH_Q], rho[moduli < HIGH_Q]))
     scale = moduli[:, None] ** 2
-    rows = {
-        "predicted": from_relative_density(predicted, own, edges),
-        "predicted self part alone": own,
-        "mean training spectrum": mean["plane"] * scale,
-        "nearest composition": near["plane"] * scale,
-        "predicted code, true density of states": from_relative_density(predicted, true_own, edges),
-        "true self part": true_own,
-        "true code decoded": from_relative_density(coded, true_own, edges),
-    }
+    rows = _map_rows((predicted, predicted, coded), own, true_own, mean["plane"] * scale, near["plane"] * scale)
     true_map = plane_truth(truth)
     for row, reduced in rows.items():
         found.add("crystal", row, plane_record(truth, reduced, true_map))
+
+
+def _map_rows(
+    densities: tuple[Array, Array, Array], own: Array, true_own: Array, mean: Array, near: Array
+) -> dict[str, Array]:
+    """Reduced maps of a table's rows.
+
+    ``densities`` are ρ as predicted, as predicted from the true density of states, and of the true code decoded;
+    ``own`` and ``true_own`` are the predicted and the true self part.
+    """
+    edges = native_energy_edges()
+    predicted, from_true_dos, coded = densities
+    return {
+        "predicted": from_relative_density(predicted, own, edges),
+        "predicted self part alone": own,
+        "mean training spectrum": mean,
+        "nearest composition": near,
+        "predicted code, true density of states": from_relative_density(from_true_dos, true_own, edges),
+        "true self part": true_own,
+        "true code decoded": from_relative_density(coded, true_own, edges),
+    }
 
 
 def calibrate(

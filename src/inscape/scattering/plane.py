@@ -13,7 +13,7 @@ from inscape import lattice
 from inscape.errors import GridError
 from inscape.scattering.coherent import reduced_intensities
 from inscape.scattering.lengths import ScatteringLengths
-from inscape.structures import Crystal
+from inscape.structures import Crystal, laue_rotations
 
 if TYPE_CHECKING:
     from inscape.lattice import ForceConstants
@@ -141,11 +141,10 @@ def share_by_symmetry(crystal: Crystal, vectors: Array) -> tuple[Array, NDArray[
         The image of each Q that is its q plus a reciprocal-lattice vector, shape (n, 3), Cartesian, 1/Å; S is the same.
     """
     fractional = vectors @ np.linalg.inv(crystal.reciprocal)
-    operations = np.unique(np.concatenate([crystal.rotations, -crystal.rotations]), axis=0)
     best = np.full(len(fractional), np.inf)
     image = fractional.copy()
     mixing = np.array([1.0, np.sqrt(2.0), np.sqrt(3.0)])  # one number that tells wave vectors apart
-    for operation in operations:
+    for operation in laue_rotations(crystal):
         moved = fractional @ operation
         key = np.round(moved - np.floor(moved + 1e-7), 7) @ mixing
         better = key < best - 1e-6
