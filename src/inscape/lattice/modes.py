@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 import spglib
 from numpy.typing import ArrayLike, NDArray
-from phonopy.harmonic.dynamical_matrix import get_dynamical_matrices_at_qpoints
 from phonopy.physical_units import get_physical_units
 
+from inscape.lattice.dipoles import dynamical_matrices
 from inscape.lattice.force_constants import PHONOPY_SYMPREC, ForceConstants
 from inscape.structures import Crystal
 from inscape.units import THZ
@@ -78,7 +78,7 @@ def modes_at(force_constants: ForceConstants, q: ArrayLike, weights: ArrayLike |
     block = max(1, BLOCK_BYTES // (16 * 9 * n_atoms**2))
     for start in range(0, len(q), block):
         part = slice(start, start + block)
-        matrices = get_dynamical_matrices_at_qpoints(dynamical_matrix, (q - lattice_vectors)[part])
+        matrices = dynamical_matrices(dynamical_matrix, (q - lattice_vectors)[part])
         values, vectors = np.linalg.eigh(matrices)
         energies[part] = np.sign(values) * np.sqrt(np.abs(values)) * to_mev
         unphased = vectors.transpose(0, 2, 1).reshape(-1, 3 * n_atoms, n_atoms, 3)

@@ -49,7 +49,8 @@ def reduced_intensities(
     crystal = modes.crystal
     lattice_vectors = wave_vectors - modes.q[index] @ crystal.reciprocal
     phase = np.exp(-1j * lattice_vectors @ (crystal.positions @ crystal.lattice).T)
-    damping = np.exp(-0.5 * np.einsum("na,dab,nb->nd", wave_vectors, displacement, wave_vectors, optimize=True))
+    square = (wave_vectors[:, :, None] * wave_vectors[:, None, :]).reshape(-1, 9)
+    damping = np.exp(-0.5 * square @ displacement.reshape(-1, 9).T)
     amplitude = phase * damping * (lengths.coherent / np.sqrt(crystal.masses))
     vectors = (amplitude[:, :, None] * wave_vectors[:, None, :]).reshape(len(wave_vectors), -1)
     polarisations = modes.polarisations[index].reshape(modes.energies.shape[1], -1)

@@ -44,13 +44,13 @@ def sample_shells(modes: Modes, q_edges: Array, per_shell: int, rng: np.random.G
     grid = np.stack(np.meshgrid(*(np.arange(-n, n + 1) for n in extent), indexing="ij"), axis=-1).reshape(-1, 3)
     lattice_vectors = grid @ reciprocal
     lattice_vectors = lattice_vectors[np.linalg.norm(lattice_vectors, axis=1) < reach]
-    q_index = np.repeat(np.arange(len(modes.q)), len(lattice_vectors))
-    g_index = np.tile(np.arange(len(lattice_vectors)), len(modes.q))
-    vectors = (modes.q @ reciprocal)[q_index] + lattice_vectors[g_index]
-    shell = np.searchsorted(q_edges, np.linalg.norm(vectors, axis=1), side="right") - 1
-    inside = (shell >= 0) & (shell < len(q_edges) - 1)
-    order = np.flatnonzero(inside)[np.argsort(shell[inside], kind="stable")]
-    q_index, vectors, shell = q_index[order], vectors[order], shell[order]
+    q = modes.q @ reciprocal
+    square = np.sum(q**2, axis=1)[:, None] + np.sum(lattice_vectors**2, axis=1) + 2 * q @ lattice_vectors.T
+    shell = np.searchsorted(q_edges**2, square.ravel(), side="right").astype(np.int16) - np.int16(1)
+    inside = np.flatnonzero((shell >= 0) & (shell < len(q_edges) - 1))
+    order = inside[np.argsort(shell[inside], kind="stable")]  # a radix sort, for the shells are 16-bit numbers
+    shell = shell[order]
+    q_index, g_index = np.divmod(order, len(lattice_vectors))
     cumulative = np.concatenate([[0.0], np.cumsum(modes.weights[q_index])])
     bounds = np.searchsorted(shell, np.arange(len(q_edges)))
     picks = []
@@ -61,7 +61,7 @@ def sample_shells(modes: Modes, q_edges: Array, per_shell: int, rng: np.random.G
         target = cumulative[first] + steps * (cumulative[last] - cumulative[first])
         picks.append(np.clip(np.searchsorted(cumulative, target, side="right") - 1, first, last - 1))
     pick = np.concatenate(picks) if picks else np.empty(0, dtype=int)
-    return PowderSample(q_index[pick], vectors[pick], shell[pick])
+    return PowderSample(q_index[pick], q[q_index[pick]] + lattice_vectors[g_index[pick]], shell[pick])
 
 
 def powder_map(
