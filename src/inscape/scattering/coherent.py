@@ -27,7 +27,7 @@ def reduced_intensities(
 ) -> Array:
     """Reduced intensity of each mode at wave vectors Q = q + G that share one q.
 
-    ``½ ħ² |Σ_d b_d/√M_d · exp(−W_d(Q)) exp(−iG·r_d) Q·e_d|² / N`` (Squires 2012, eq. 3.120, times E/(n + 1)), with the
+    ``½ ħ² |Σ_d b_d*/√M_d · exp(−W_d(Q)) exp(−iG·r_d) Q·e_d|² / N`` (Squires 2012, eq. 3.120, times E/(n + 1)), with the
     eigenvectors' phase convention of phonopy and W_d = Q·⟨uu⟩_d·Q/2.
 
     Parameters
@@ -51,7 +51,7 @@ def reduced_intensities(
     phase = np.exp(-1j * lattice_vectors @ (crystal.positions @ crystal.lattice).T)
     square = (wave_vectors[:, :, None] * wave_vectors[:, None, :]).reshape(-1, 9)
     damping = np.exp(-0.5 * square @ displacement.reshape(-1, 9).T)
-    amplitude = phase * damping * (lengths.coherent / np.sqrt(crystal.masses))
+    amplitude = phase * damping * ((lengths.coherent - 1j * lengths.imaginary) / np.sqrt(crystal.masses))
     vectors = (amplitude[:, :, None] * wave_vectors[:, None, :]).reshape(len(wave_vectors), -1)
     polarisations = modes.polarisations[index].reshape(modes.energies.shape[1], -1)
     factors = vectors @ polarisations.T

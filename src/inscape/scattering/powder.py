@@ -84,7 +84,8 @@ def powder_map(
     q_edges, energy_edges
         Bin edges, shapes (n_q + 1,) and (n_energy + 1,), 1/Å and meV.
     displacement
-        Tensors at the temperature of the Debye–Waller factor, shape (n_atoms, 3, 3), Å².
+        Tensors at the temperature of the Debye–Waller factor, shape (n_atoms, 3, 3), Å², or those of several
+        temperatures, shape (n_temperatures, n_atoms, 3, 3), which all share the modes.
     per_shell
         Wave vectors in each shell; the statistical error falls with its square root.
     rng
@@ -93,20 +94,24 @@ def powder_map(
     Returns
     -------
     Array
-        Shape (n_q, n_energy), barn sr⁻¹ per atom.
+        Shape (n_q, n_energy), with n_temperatures in front where there are several, barn sr⁻¹ per atom.
     """
     rng = rng or np.random.default_rng(0)
-    sample = sample_shells(modes, q_edges, per_shell, rng)
+    samples = [(modes, sample_shells(modes, q_edges, per_shell, rng))]
     n_q, n_energy = len(q_edges) - 1, len(energy_edges) - 1
-    total = np.zeros(n_q * n_energy)
-    counts = np.bincount(sample.shell, minlength=n_q).astype(float)
-    _accumulate(total, modes, sample, energy_edges, lengths, displacement)
+    counts = np.bincount(samples[0][1].shell, minlength=n_q)
     empty = np.flatnonzero(counts == 0)
     if len(empty):
         extra, extra_modes = _explicit_shells(force_constants, q_edges, empty, rng)
+        samples.append((extra_modes, extra))
         counts += np.bincount(extra.shell, minlength=n_q)
-        _accumulate(total, extra_modes, extra, energy_edges, lengths, displacement)
-    return np.asarray(total.reshape(n_q, n_energy) / counts[:, None] / np.diff(energy_edges))
+    tensors = displacement.reshape(-1, *displacement.shape[-3:])
+    total = np.zeros((len(tensors), n_q * n_energy))
+    for row, tensor in zip(total, tensors, strict=True):
+        for owner, sample in samples:
+            _accumulate(row, owner, sample, energy_edges, lengths, tensor)
+    shape = (*displacement.shape[:-3], n_q, n_energy)
+    return np.asarray(total.reshape(shape) / counts[:, None] / np.diff(energy_edges))
 
 
 def powder_points(
