@@ -35,7 +35,7 @@ def compare(path: str) -> tuple[str, int, float, float]:
     vectors *= (rng.uniform(0.5, 8, N_POINTS) / np.linalg.norm(vectors, axis=1))[:, None]
     q = vectors @ np.linalg.inv(crystal.reciprocal)
     lengths = scattering_lengths(crystal)
-    table = {s: b * ureg.fm for s, b in zip(crystal.symbols, lengths.coherent, strict=True)}
+    table = {s: b * ureg.fm for s, b in zip(crystal.symbols, lengths.coherent + 1j * lengths.imaginary, strict=True)}
     theirs = peer.calculate_qpoint_phonon_modes(q, asr=None).calculate_structure_factor(scattering_lengths=table)
     energies, intensities = theirs.frequencies.to("meV").magnitude, theirs.structure_factors.to("barn").magnitude
     modes = modes_at(constants, q)

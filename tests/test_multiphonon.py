@@ -434,13 +434,14 @@ def compare_with_abinslib(force_constants, points, kelvin=80.0):
     strengths = abinslib.calculate_almost_isotropic_incoherent_combinations(
         moved, u, Quantity(np.full(pairs, 1.0), "1/angstrom**2"), include_dw=True
     )
-    orders = phonon_orders(own, edges, 0.0, order=2)
-    fine, sigma = np.linspace(edges[0], edges[-1], 16 * (len(edges) - 1) + 1), 2.0
+    edges, sigma = np.arange(0, 2 * energies.max() + 8, 0.1), 2.0
+    fine = np.linspace(edges[0], edges[-1], 4 * (len(edges) - 1) + 1)
+    orders = phonon_orders(own, edges, 0.0, order=2, step=0.1)
     for atom in range(n_atoms):
         found = orders.on_grid([1.0], n_atoms * np.eye(n_atoms)[atom])[1, 0]
-        lines = np.histogram(both, fine, weights=(strengths[..., atom] * counted).ravel())[0] * 16 / width
-        broadened = gaussian_filter1d(lines, 16 * sigma / width, mode="constant").reshape(-1, 16).mean(axis=1)
-        agree(gaussian_filter1d(found, sigma / width, mode="constant"), broadened)
+        lines = np.histogram(both, fine, weights=(strengths[..., atom] * counted).ravel())[0] * 4 / 0.1
+        broadened = gaussian_filter1d(lines, 4 * sigma / 0.1, mode="constant").reshape(-1, 4).mean(axis=1)
+        agree(gaussian_filter1d(found, sigma / 0.1, mode="constant"), broadened)
 
 
 @pytest.mark.filterwarnings("ignore")
