@@ -471,6 +471,7 @@ REFUSED = [
     (lambda m, fc: phonon_orders(m, EDGES, 10.0, order=0), GridError, "order is 0; expected the number of phonons"),
     (lambda m, fc: phonon_orders(m, EDGES, 10.0, order=1.5), GridError, "order is 1.5"),
     (lambda m, fc: phonon_orders(m, EDGES, 10.0, order=301), GridError, "from 1 to 300"),
+    (lambda m, fc: phonon_orders(m, EDGES, 10.0, order=2, step=0.0), GridError, "step is 0.0 meV; expected a positive"),
     (lambda m, fc: orders_needed(400.0, 1e-4), GridError, "2W is 400 .* more than 300 phonons"),
     (lambda m, fc: orders_needed(1.0, 0.0), GridError, "tolerance is 0.0; expected a share"),
     (lambda m, fc: absolute_edges(EDGES[::-1]), GridError, "increasing numbers"),

@@ -103,9 +103,8 @@ def motion_of_modes(
         row_site += [site] * len(along)
         row_weight.append(direction_weights)
     masses = modes.crystal.masses[first][row_site]
-    return _motion(
-        np.concatenate(rows), masses, sites, np.array(row_site), np.concatenate(row_weight), temperature, step, size
-    )
+    spectrum, loss = _spectra(np.concatenate(rows), masses, temperature, step, size)
+    return Motion(sites, np.array(row_site), np.concatenate(row_weight), step, spectrum, loss)
 
 
 def motion_of_density_of_states(
@@ -130,30 +129,20 @@ def motion_of_density_of_states(
         As for `motion_of_modes`.
     """
     energies, shares = energies_of_bins(partial_dos, edges)
-    spread, size = _spreading(energies, energy_edges, temperature, step)
-    rows = np.asarray(spread @ shares.T).T / 3
+    use = np.any(shares != 0, axis=0)
+    spread, size = _spreading(energies[use], energy_edges, temperature, step)
+    spectrum, loss = _spectra((spread @ shares[:, use].T).T / 3, masses, temperature, step, size)
     atoms = np.arange(len(masses))
-    return _motion(rows, masses, atoms, atoms, np.ones(len(masses)), temperature, step, size)
+    return Motion(atoms, atoms, np.ones(len(masses)), step, spectrum, loss)
 
 
-def _motion(
-    rows: Array,
-    masses: Array,
-    sites: NDArray[np.int64],
-    row_site: NDArray[np.int64],
-    row_weight: Array,
-    temperature: float,
-    step: float,
-    size: int,
-) -> Motion:
-    """Motion from what `_spreading` made of the density of states of each row."""
-    recoil = (HBAR2_2U / masses)[:, None]
-    at_zero, on_grid, in_bins = recoil * rows[:, :1], recoil * rows[:, 1 : size + 1], recoil * rows[:, size + 1 :]
+def _spectra(rows: Array, masses: Array, temperature: float, step: float, size: int) -> tuple[Array, Array]:
+    """``spectrum`` and ``loss`` of `Motion` from what `_spreading` made of the density of states of each row."""
+    at_zero, on_grid, in_bins = np.split(rows * (HBAR2_2U / masses)[:, None], [1, size + 1], axis=1)
     energy = step * np.arange(1, size + 1)
     occupation = bose(energy, temperature)
     gain, loss = on_grid * (occupation / energy), on_grid * ((occupation + 1) / energy)
-    spectrum = np.concatenate([gain[:, ::-1], at_zero, loss], axis=1)
-    return Motion(sites, row_site, row_weight, step, spectrum, in_bins)
+    return np.concatenate([gain[:, ::-1], at_zero, loss], axis=1), in_bins
 
 
 def _spreading(energies: Array, energy_edges: Array, temperature: float, step: float) -> tuple[Any, int]:

@@ -86,8 +86,7 @@ class PhononOrders:
     motion
         Motion of the atoms.
     kernels
-        T_n, mean over each bin, shape (n_orders, n_rows, n_energy), 1/meV: order 1 first. Their areas over loss and
-        gain are 1.
+        T_n, mean over each bin, shape (n_orders, n_rows, n_energy), 1/meV: order 1 first. With gain, each has area 1.
     """
 
     temperature: float
@@ -183,7 +182,7 @@ def phonon_orders(
     one another by convolution as here, with Q isotropic from order 3 on.
     """
     edges, kelvin = _check_positive(energy_edges), check_temperature(temperature)
-    step = _step(edges, float(modes.energies.max())) if step is None else step
+    step = _checked_step(step, edges, float(modes.energies.max()))
     motion = motion_of_modes(modes, edges, kelvin, step=step, isotropic=isotropic)
     return PhononOrders(kelvin, edges, motion, _kernels(motion, edges, check_order(order)))
 
@@ -211,7 +210,7 @@ def phonon_orders_of_density_of_states(
     """
     own, bins, kelvin = _check_positive(edges), _check_positive(energy_edges), check_temperature(temperature)
     filled = np.flatnonzero(np.any(partial_dos != 0, axis=0))
-    step = _step(bins, float(own[filled.max(initial=0) + 1])) if step is None else step
+    step = _checked_step(step, bins, float(own[filled.max(initial=0) + 1]))
     motion = motion_of_density_of_states(partial_dos, own, masses, bins, kelvin, step=step)
     return PhononOrders(kelvin, bins, motion, _kernels(motion, bins, check_order(order)))
 
@@ -248,5 +247,10 @@ def _check_positive(edges: ArrayLike) -> Array:
     return edges
 
 
-def _step(energy_edges: Array, highest: float) -> float:
-    return max(float(np.diff(energy_edges).min()), highest / FINEST_STEP)
+def _checked_step(step: float | None, energy_edges: Array, highest: float) -> float:
+    """The step that was asked for, or one that suits the bins and the highest mode."""
+    if step is None:
+        return max(float(np.diff(energy_edges).min()), highest / FINEST_STEP)
+    if not (np.isfinite(step) and step > 0):
+        raise GridError(f"step is {step} meV; expected a positive energy")
+    return float(step)
