@@ -295,6 +295,23 @@ def test_parts_of_a_powder_are_those_of_the_single_functions(modes, nacl):
     assert float(longer.multiphonon[order - 1 :].sum()) < 1e-4 * float(longer.multiphonon.sum())
 
 
+def test_several_temperatures_are_each_as_if_alone(modes, nacl):
+    own, q_edges, edges = modes[NACL.name], np.array([0.0, 0.1, 4.0, 4.2]), symmetric_edges(30.0, 1.0)
+    together = powder_spectrum(nacl, own, q_edges, edges, [10.0, 300.0], order=3, elastic=True, per_shell=20)
+    for kelvin in (10.0, 300.0):
+        alone = powder_spectrum(nacl, own, q_edges, edges, kelvin, order=3, elastic=True, per_shell=20)
+        for name, part in alone.items():
+            np.testing.assert_allclose(together[name].sel(temperature=kelvin), part, rtol=1e-12, atol=1e-30)
+    assert not np.allclose(together.coherent[0], together.coherent[1], rtol=0.1)
+
+
+def test_a_shell_counts_by_its_volume():
+    edges = np.array([0.0, 0.1, 0.2, 5.0, 5.5])
+    radius = np.linspace(edges[:-1], edges[1:], 20001)
+    expected = np.sqrt((radius**4).sum(axis=0) / (radius**2).sum(axis=0))
+    np.testing.assert_allclose(shell_radius(edges), expected, rtol=1e-3)
+
+
 def test_one_set_of_modes_serves_every_temperature(modes, nacl, monkeypatch):
     """Nothing is diagonalised for a temperature, but for shells too small for the mesh, and these once for all."""
     own, done = modes[NACL.name], []
