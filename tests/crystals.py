@@ -18,6 +18,7 @@ from phonopy.interface.vasp import get_vasp_structure_lines
 from phonopy.structure.atoms import PhonopyAtoms
 
 from inscape.lattice import ForceConstants, from_phonopy
+from inscape.potentials.sevennet import N_FEATURES
 
 CUTOFF = 3.9
 """Longest spring, Å; less than half of every supercell here."""
@@ -117,14 +118,14 @@ class ElementFeatures:
         """Nothing to load."""
 
     def __call__(self, crystals):
-        """Features of each crystal, shape (n_atoms, 800)."""
+        """Features of each crystal, shape (n_atoms, n_features)."""
         return [self.of(c) for c in crystals]
 
     def of(self, c):
         """Features of one crystal."""
         first, lengths = neighbor_list("id", c.to_ase(), CUTOFF)
         nearest = [lengths[first == i].min() for i in range(c.n_atoms)]
-        rows = [np.random.default_rng(int(z)).normal(size=(2, 800)) for z in c.numbers]
+        rows = [np.random.default_rng(int(z)).normal(size=(2, N_FEATURES)) for z in c.numbers]
         return np.array([a + d * b for (a, b), d in zip(rows, nearest, strict=True)], dtype=np.float32)
 
 

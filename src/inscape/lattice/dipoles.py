@@ -44,7 +44,8 @@ def dynamical_matrices(matrix: DynamicalMatrix, q: NDArray[np.float64]) -> NDArr
         return np.asarray(get_dynamical_matrices_at_qpoints(matrix, q))
     if matrix.short_range_force_constants is None:
         matrix.make_Gonze_nac_dataset()
-    short = DynamicalMatrix(matrix.supercell, matrix.primitive, matrix.short_range_force_constants)
+    short_range: Any = matrix.short_range_force_constants
+    short = DynamicalMatrix(matrix.supercell, matrix.primitive, short_range)
     found = np.asarray(get_dynamical_matrices_at_qpoints(short, q))
     _add_dipoles(found, matrix, q)
     return found
@@ -64,9 +65,9 @@ def _add_dipoles(found: NDArray[np.complex128], matrix: DynamicalMatrixGL, q: ND
     cosine, sine = np.cos(angle), np.sin(angle)
     n_g = len(lattice_vectors)
     diagonal = np.arange(n_atoms)
-    own = np.zeros((n_atoms, 3, n_atoms, 3), dtype=complex)
-    own[diagonal, :, diagonal, :] = at_zero * factor / (roots**2)[:, None, None]
-    own = own.reshape(3 * n_atoms, 3 * n_atoms)
+    blocks = np.zeros((n_atoms, 3, n_atoms, 3), dtype=complex)
+    blocks[diagonal, :, diagonal, :] = at_zero * factor / (roots**2)[:, None, None]
+    own = blocks.reshape(3 * n_atoms, 3 * n_atoms)
     for start in range(0, len(q), BLOCK):
         part = slice(start, start + BLOCK)
         k = (q[part] @ reciprocal.T)[:, None] + lattice_vectors
