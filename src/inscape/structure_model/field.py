@@ -183,13 +183,18 @@ def spring_moments(g: Geometry, stiffness: Tensor, q: Tensor) -> Tensor:
     direction = q / q.norm(dim=1, keepdim=True).clamp_min(1e-6)
     start = ((g.lengths * root)[None, :, None] * direction[:, None, :]).reshape(n_q, -1, 1)
     start = start / start.norm(dim=1, keepdim=True)
-    before = torch.cat([start, torch.zeros_like(start)], dim=1)
-    matrix = torch.cat([torch.cat([real, -imaginary], dim=2), torch.cat([imaginary, real], dim=2)], dim=1)
-    now = matrix @ before
+
+    def apply(v: Tensor) -> Tensor:
+        """D on vectors whose real and imaginary parts are two columns, shape (n_q, 3 n_atoms, 2)."""
+        by_real, by_imaginary = real @ v, imaginary @ v
+        return by_real + torch.stack([-by_imaginary[..., 1], by_imaginary[..., 0]], dim=-1)
+
+    before = torch.cat([start, torch.zeros_like(start)], dim=2)
+    now = apply(before)
     first = before
     moments: list[Tensor] = []
     for n in range(1, N_MOMENTS // 2 + 1):  # two moments from each vector: μ_2n = 2 t·t − 1, μ_2n−1 = 2 t·t' − μ_1
-        mean = moments[0] if n > 1 else (now * first).sum(1)
-        moments += [2 * (now * before).sum(1) - mean, 2 * (now * now).sum(1) - 1]
-        before, now = now, 2 * matrix @ now - before
-    return torch.cat(moments, dim=1)
+        mean = moments[0] if n > 1 else (now * first).sum(dim=(1, 2))
+        moments += [2 * (now * before).sum(dim=(1, 2)) - mean, 2 * (now * now).sum(dim=(1, 2)) - 1]
+        before, now = now, 2 * apply(now) - before
+    return torch.stack(moments, dim=1)
