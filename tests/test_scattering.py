@@ -31,7 +31,7 @@ from inscape.scattering import (
     self_part,
     to_scattering,
 )
-from inscape.scattering.plane import share_by_symmetry
+from inscape.scattering.wave_vectors import share_by_symmetry
 from inscape.spectra import native_energy_edges, uniform_edges
 from inscape.structures import Crystal
 from inscape.units import HBAR2_2U, KB

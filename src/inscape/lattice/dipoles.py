@@ -14,14 +14,20 @@ from numpy.typing import NDArray
 from phonopy.harmonic.dynamical_matrix import (
     DynamicalMatrix,
     DynamicalMatrixGL,
+    DynamicalMatrixNAC,
     get_dynamical_matrices_at_qpoints,
 )
 
 BLOCK = 8
 """Wave vectors at a time: few, so that their arrays stay in the cache."""
 
+AT_GAMMA = 1e-5
+"""A wave vector shorter than this, 1/Å without the 2π, is Γ itself (phonopy's tolerance)."""
 
-def dynamical_matrices(matrix: DynamicalMatrix, q: NDArray[np.float64]) -> NDArray[np.complex128]:
+
+def dynamical_matrices(
+    matrix: DynamicalMatrix, q: NDArray[np.float64], directions: NDArray[np.float64]
+) -> NDArray[np.complex128]:
     """Dynamical matrices at wave vectors within the first Brillouin zone, as phonopy's own function gives them.
 
     Parameters
@@ -29,7 +35,10 @@ def dynamical_matrices(matrix: DynamicalMatrix, q: NDArray[np.float64]) -> NDArr
     matrix
         phonopy's dynamical matrix, with Born charges or without.
     q
-        Shape (n_q, 3), fractions of the primitive reciprocal lattice; none at Γ itself if there are Born charges.
+        Shape (n_q, 3), fractions of the primitive reciprocal lattice.
+    directions
+        Directions from which Γ is approached, shape (n_q, 3), Cartesian, of any length; used where q is Γ and there
+        are Born charges. Along 0, Γ has no macroscopic field: all its polar modes are transverse.
 
     Returns
     -------
@@ -41,17 +50,39 @@ def dynamical_matrices(matrix: DynamicalMatrix, q: NDArray[np.float64]) -> NDArr
     X. Gonze, C. Lee, Phys. Rev. B 55, 10355 (1997), eq. 71 without its sum in real space, as in phonopy.
     """
     if not isinstance(matrix, DynamicalMatrixGL):
-        return np.asarray(get_dynamical_matrices_at_qpoints(matrix, q))
+        found = np.asarray(get_dynamical_matrices_at_qpoints(matrix, q))
+        if isinstance(matrix, DynamicalMatrixNAC):
+            _approach_gamma(found, matrix, q, directions)
+        return found
     if matrix.short_range_force_constants is None:
         matrix.make_Gonze_nac_dataset()
+    assert matrix.short_range_force_constants is not None
     short = DynamicalMatrix(matrix.supercell, matrix.primitive, matrix.short_range_force_constants)
     found = np.asarray(get_dynamical_matrices_at_qpoints(short, q))
-    _add_dipoles(found, matrix, q)
+    _add_dipoles(found, matrix, q, directions)
     return found
 
 
-def _add_dipoles(found: NDArray[np.complex128], matrix: DynamicalMatrixGL, q: NDArray[np.float64]) -> None:
-    """Add Σ_G v v† with v_d = Z_d·K exp(−K·ε·K/8Λ²)/√(K·ε·K) exp(−iG·r_d)/√M_d, K = q + G; less its value at q = 0."""
+def _approach_gamma(
+    found: NDArray[np.complex128],
+    matrix: DynamicalMatrixNAC,
+    q: NDArray[np.float64],
+    directions: NDArray[np.float64],
+) -> None:
+    """Replace the matrices at Γ by their limits along the directions; for other dipole terms than Gonze and Lee's."""
+    at_gamma = np.linalg.norm(q @ np.linalg.inv(matrix.primitive.cell).T, axis=1) < AT_GAMMA
+    for index in np.flatnonzero(at_gamma & directions.any(axis=1)):
+        fractional = matrix.primitive.cell @ directions[index]
+        found[index] = get_dynamical_matrices_at_qpoints(matrix, q[index], nac_q_direction=fractional)
+
+
+def _add_dipoles(
+    found: NDArray[np.complex128], matrix: DynamicalMatrixGL, q: NDArray[np.float64], directions: NDArray[np.float64]
+) -> None:
+    """Add Σ_G v v† with v_d = Z_d·K exp(−K·ε·K/8Λ²)/√(K·ε·K) exp(−iG·r_d)/√M_d, K = q + G; less its value at q = 0.
+
+    Where K is 0, v_d is its limit along the direction, Z_d·n/√(n·ε·n)/√M_d.
+    """
     primitive = matrix.primitive
     n_atoms = len(primitive)
     dataset: Any = matrix.Gonze_nac_dataset
@@ -64,14 +95,17 @@ def _add_dipoles(found: NDArray[np.complex128], matrix: DynamicalMatrixGL, q: ND
     cosine, sine = np.cos(angle), np.sin(angle)
     n_g = len(lattice_vectors)
     diagonal = np.arange(n_atoms)
-    own = np.zeros((n_atoms, 3, n_atoms, 3), dtype=complex)
-    own[diagonal, :, diagonal, :] = at_zero * factor / (roots**2)[:, None, None]
-    own = own.reshape(3 * n_atoms, 3 * n_atoms)
+    pairs = np.zeros((n_atoms, 3, n_atoms, 3), dtype=complex)
+    pairs[diagonal, :, diagonal, :] = at_zero * factor / (roots**2)[:, None, None]
+    own = pairs.reshape(3 * n_atoms, 3 * n_atoms)
     for start in range(0, len(q), BLOCK):
         part = slice(start, start + BLOCK)
         k = (q[part] @ reciprocal.T)[:, None] + lattice_vectors
+        zero = np.sum(k**2, axis=-1) < AT_GAMMA**2
+        k[zero] = directions[part][zero.nonzero()[0]]
         metric = np.sum(k @ matrix.dielectric_constant * k, axis=-1)
-        weight = np.sqrt(factor / metric) * np.exp(-metric / (8 * smearing**2))
+        smeared = np.where(zero, 1.0, np.exp(-metric / (8 * smearing**2)))
+        weight = np.sqrt(factor / np.where(metric > 0, metric, np.inf)) * smeared
         dipole = (weight[..., None] * k) @ charges
         waves = np.empty((len(k), 2 * n_g, 3 * n_atoms))
         waves[:, :n_g] = dipole * cosine
