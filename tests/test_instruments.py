@@ -248,7 +248,7 @@ def test_an_incident_energy_and_a_chopper_change_the_width():
 
 
 def test_a_map_through_an_instrument():
-    """One bin is spread by both widths, and by that of the bin twice: as it is and where it falls. Then detectors end."""
+    """One bin is spread by both widths, and by that of the bin twice, as it is and where it falls."""
     made = Constant(angles=((0.0, 180.0),))
     q_edges, energy_edges = np.linspace(0, 12, 61), np.linspace(0, 80, 161)
     values = np.zeros((60, 160))

@@ -3,6 +3,10 @@
 Gonze and Lee split the force constants into a short-range part and the interaction of dipoles, an Ewald sum over
 reciprocal-lattice vectors G. phonopy evaluates that sum pair by pair of atoms; each G is the outer product of one
 vector of the cell with itself, so for all pairs at once the sum is a product of two matrices, several times faster.
+
+phonopy leaves the part of the Ewald sum in real space to the interpolation of the short-range force constants. That is
+right if it has died away within the supercell. phonopy's own splitting, by a number of G, does not see to it: in cells
+of 10 to 30 atoms modes are then off by 0.01 to 1 meV. `ewald_splitting` chooses the splitting by the supercell.
 """
 
 from __future__ import annotations
@@ -21,8 +25,42 @@ from phonopy.harmonic.dynamical_matrix import (
 BLOCK = 8
 """Wave vectors at a time: few, so that their arrays stay in the cache."""
 
+SPREAD = 3.2
+"""Smearing times half the shortest period of the supercell: erfc(3.2) = 6·10⁻⁶ of the real-space part is left there."""
+
+SMALLEST_WEIGHT = 1e-7
+"""The sum over G ends where its Gaussian has fallen to this."""
+
 AT_GAMMA = 1e-5
 """A wave vector shorter than this, 1/Å without the 2π, is Γ itself (phonopy's tolerance)."""
+
+
+def ewald_splitting(supercell: NDArray[np.float64], dielectric: NDArray[np.float64]) -> dict[str, float]:
+    """Smearing Λ and largest G of the sum over dipoles, for phonopy's ``nac_params``.
+
+    Parameters
+    ----------
+    supercell
+        Rows are its basis vectors, shape (3, 3), Å.
+    dielectric
+        Shape (3, 3).
+
+    Returns
+    -------
+    dict
+        ``Lambda`` and ``G_cutoff``, 1/Å without the 2π.
+
+    References
+    ----------
+    X. Gonze, C. Lee, Phys. Rev. B 55, 10355 (1997), eq. 71: in real space the sum falls as erfc(2πΛ √(r·ε⁻¹·r)), in
+    reciprocal space as exp(−K·ε·K/4Λ²).
+    """
+    steps = np.stack(np.meshgrid(*[np.arange(-2, 3)] * 3), axis=-1).reshape(-1, 3)
+    periods = steps[np.any(steps != 0, axis=1)] @ supercell
+    shortest = np.sqrt(np.einsum("ia,ab,ib->i", periods, np.linalg.inv(dielectric), periods).min())
+    smearing = SPREAD / (2 * np.pi * shortest / 2)
+    cutoff = 2 * smearing * np.sqrt(-np.log(SMALLEST_WEIGHT) / np.linalg.eigvalsh(dielectric).min())
+    return {"Lambda": float(smearing), "G_cutoff": float(cutoff)}
 
 
 def dynamical_matrices(
