@@ -36,6 +36,8 @@ DOORS = {  # one heavy library, one door
     "dask": {"library"},
     "distributed": {"library"},
     "zarr": {"library"},
+    "seekpath": {"scattering"},
+    "resins": {"scattering"},
     "matplotlib": {"plots"},
     "e3nn": {"structure_model"},
     "fastapi": {"web"},

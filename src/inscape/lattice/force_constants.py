@@ -22,6 +22,7 @@ from phonopy.interface.vasp import read_vasp_from_strings
 from phonopy.structure.atoms import PhonopyAtoms
 
 from inscape.errors import ForceConstantsError
+from inscape.lattice.dipoles import ewald_splitting
 from inscape.structures import Crystal
 
 COULOMB = 14.399652
@@ -119,6 +120,10 @@ def from_phonopy(phonopy: Phonopy) -> ForceConstants:
     if phonopy.force_constants.shape[0] == phonopy.force_constants.shape[1] != len(phonopy.primitive):
         phonopy.force_constants = phonopy.force_constants[phonopy.primitive.p2s_map].copy()
     phonopy.symmetrize_force_constants(show_drift=False)
+    if phonopy.nac_params is not None and "Lambda" not in phonopy.nac_params:
+        charges: Any = dict(phonopy.nac_params)
+        charges.update(ewald_splitting(phonopy.supercell.cell, np.asarray(charges["dielectric"])))
+        phonopy.nac_params = charges
     primitive = phonopy.primitive
     crystal = None
     for symprec in (1e-4, PHONOPY_SYMPREC, 1e-6):
