@@ -38,7 +38,8 @@ def euphonic_constants(constants: lattice.ForceConstants) -> ForceConstants:
 
 def lengths_table(crystal: Crystal, lengths: ScatteringLengths) -> dict[str, object]:
     """Scattering lengths by element, so that both codes use the same."""
-    return {symbol: b * ureg.fm for symbol, b in zip(crystal.symbols, lengths.coherent, strict=True)}
+    complex_lengths = lengths.coherent + 1j * lengths.imaginary
+    return {symbol: b * ureg.fm for symbol, b in zip(crystal.symbols, complex_lengths, strict=True)}
 
 
 @contextmanager

@@ -122,6 +122,34 @@ def test_forces_that_are_no_numbers_are_refused(tmp_path):
         read_force_constants(path)
 
 
+@pytest.mark.parametrize("full", [False, True])
+def test_force_constants_that_break_the_sum_rule_badly_are_refused(full):
+    """A force on an atom where all atoms move together; little of it is error that symmetrisation takes away."""
+    for share, broken in ((0.01, False), (0.2, True)):
+        ph = phonopy_of(NACL)
+        ph.produce_force_constants(calculate_full_force_constants=full, show_drift=False)
+        rows = np.arange(len(ph.force_constants))
+        ph.force_constants[rows, rows if full else ph.primitive.p2s_map] *= 1 + share
+        if broken:
+            with pytest.raises(ForceConstantsError, match=r"of atom \d with all atoms sum to .* expected 0 within 5%"):
+                from_phonopy(ph)
+        else:
+            fc = from_phonopy(ph)
+            assert np.abs(fc.array.sum(axis=1)).max() < 1e-8
+
+
+def test_forces_that_do_not_balance_are_refused(tmp_path):
+    path = pack_archive(tmp_path, BRUCITE, change={"FORCE_SETS": _without_neighbours})
+    with pytest.raises(ForceConstantsError, match=r"atom 1 with all atoms sum to .* compute them again"):
+        read_force_constants(path)
+
+
+def _without_neighbours(text):
+    """Forces of the first displacement on the first atom only."""
+    lines = text.splitlines()
+    return "\n".join("0 0 0" if 6 <= i < 5 + int(lines[0]) else line for i, line in enumerate(lines)) + "\n"
+
+
 def _spoil(text):
     lines = text.splitlines()
     lines[7] = "nan nan nan"

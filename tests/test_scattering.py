@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from scipy.spatial.transform import Rotation
 
 from crystals import BRUCITE, MATERIALS, NACL, QUARTZ, SILICON, UNSTABLE, ZINC_OXIDE, force_constants_of, phonopy_of
-from inscape.errors import GridError, StructureError
+from inscape.errors import DataError, GridError, StructureError
 from inscape.lattice import from_phonopy, modes_at, modes_on_mesh, read_force_constants
 from inscape.metrics import wasserstein
 from inscape.scattering import (
@@ -23,6 +23,7 @@ from inscape.scattering import (
     imaginary_modes,
     mean_square_displacements,
     native_plane,
+    neutron_weights,
     plane_map,
     powder_map,
     powder_points,
@@ -54,9 +55,9 @@ def at(force_constants, vectors):
     return modes_at(force_constants, vectors @ np.linalg.inv(force_constants.crystal.reciprocal))
 
 
-def intensities(modes, vectors, displacement=None):
+def intensities(modes, vectors, displacement=None, lengths=None):
     """Reduced intensities, each Q with its own modes, shape (n, n_modes)."""
-    lengths = scattering_lengths(modes.crystal)
+    lengths = lengths or scattering_lengths(modes.crystal)
     u = np.zeros((modes.crystal.n_atoms, 3, 3)) if displacement is None else displacement
     return np.concatenate([reduced_intensities(modes, i, vectors[i : i + 1], lengths, u) for i in range(len(vectors))])
 
@@ -90,6 +91,56 @@ def test_like_atoms_have_the_same_density_of_states():
     oxygen = modes.crystal.numbers == 8
     for atoms in (oxygen, ~oxygen):
         np.testing.assert_allclose(partial[atoms], np.broadcast_to(partial[atoms][0], partial[atoms].shape), atol=1e-12)
+
+
+@pytest.mark.parametrize("weights", ["coherent", "incoherent", "coherent-plus-incoherent"])
+def test_neutrons_weigh_atoms_by_cross_section_over_mass(weights):
+    modes = modes_on_mesh(force_constants_of(BRUCITE), 0.6)
+    plain, _ = density_of_states(modes, EDGES)
+    weighted, lost = density_of_states(modes, EDGES, weights=weights)
+    lengths, masses = scattering_lengths(modes.crystal), modes.crystal.masses
+    factor = 4 * np.pi * lengths.square(weights) * masses.mean() / masses
+    np.testing.assert_allclose(weighted, factor[:, None] * plain)
+    np.testing.assert_allclose(weighted @ np.diff(EDGES) + lost, 3 * factor)
+    np.testing.assert_allclose(neutron_weights(lengths, masses, weights), factor)
+
+
+def test_a_crystal_of_one_element_keeps_its_density_of_states_times_its_cross_section():
+    modes = modes_on_mesh(force_constants_of(SILICON), 0.6)
+    plain, _ = density_of_states(modes, EDGES)
+    weighted, _ = density_of_states(modes, EDGES, weights="coherent")
+    np.testing.assert_allclose(weighted, 4 * np.pi * 0.4151**2 * plain, rtol=2e-3)  # Sears 1992: 4.1491 fm
+
+
+def test_other_weights_are_refused():
+    modes = modes_on_mesh(force_constants_of(SILICON), 1.5)
+    with pytest.raises(DataError, match="weights are 'mass'; expected one of none, coherent, incoherent"):
+        density_of_states(modes, EDGES, weights="mass")
+
+
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize("material", [ZINC_OXIDE, BRUCITE], ids=lambda m: m.name)
+def test_neutron_weighted_densities_of_states_of_euphonic(material):
+    euphonic = pytest.importorskip("euphonic")
+    fc, quantity = force_constants_of(material), euphonic.Quantity
+    modes, crystal = modes_at(fc, np.random.default_rng(2).uniform(size=(8, 3))), fc.crystal
+    theirs = euphonic.QpointPhononModes(
+        euphonic.Crystal(
+            quantity(crystal.lattice, "angstrom"),
+            crystal.positions,
+            np.array(crystal.symbols),
+            quantity(crystal.masses, "amu"),
+        ),
+        modes.q,
+        quantity(modes.energies, "meV"),
+        modes.polarisations,
+    )
+    edges, square = np.linspace(0, 500, 101), scattering_lengths(crystal).square("incoherent")
+    sections = {s: quantity(4 * np.pi * b, "barn") for s, b in zip(crystal.symbols, square, strict=True)}
+    expected = theirs.calculate_pdos(quantity(edges, "meV"), weighting="incoherent", cross_sections=sections)
+    found, _ = density_of_states(modes, edges, weights="incoherent")
+    per_atom = expected.y_data.to("barn/meV").magnitude
+    np.testing.assert_allclose(found / crystal.n_atoms, per_atom, rtol=1e-6, atol=1e-9 * per_atom.max())
 
 
 def test_imaginary_modes_are_counted_and_found():
@@ -131,9 +182,11 @@ def test_displacements_follow_from_the_density_of_states(material, temperature):
     np.testing.assert_allclose(found, exact, rtol=0.02 if temperature < 100 else 0.06)
 
 
+@pytest.mark.parametrize("material", [QUARTZ, NACL, BRUCITE], ids=lambda m: m.name)
 @pytest.mark.parametrize("temperature", [0.0, 300.0])
-def test_displacements_of_phonopy(temperature):
-    fc = force_constants_of(QUARTZ)
+def test_displacements_of_phonopy(temperature, material):
+    """With Born charges or without, on the same mesh."""
+    fc = force_constants_of(material)
     ph = fc.phonopy
     ph.run_mesh([4, 4, 4], is_mesh_symmetry=False, with_eigenvectors=True, is_gamma_center=False)
     ph.run_thermal_displacement_matrices(temperatures=[temperature], freq_min=0.01)
@@ -361,6 +414,19 @@ def test_lengths_of_isotopes():
     np.testing.assert_allclose(lengths.incoherent_square, lengths.incoherent / (4 * np.pi))
 
 
+def test_lengths_of_absorbers_have_an_imaginary_part():
+    """σ_coh = 4π|b|². Sears 1992: Sm 0.80 − 1.65i fm and 0.422 barn, Gd 29.3 barn, Cd 4.87 − 0.70i fm, Si real."""
+    lengths = scattering_lengths(Crystal.from_cell(np.eye(3) * 8, np.arange(12).reshape(4, 3) / 13, [62, 64, 48, 14]))
+    np.testing.assert_allclose(lengths.coherent[[0, 2, 3]], [0.80, 4.87, 4.149], atol=0.05)
+    np.testing.assert_allclose(lengths.imaginary[[0, 2, 3]], [-1.65, -0.70, 0.0], atol=0.01)
+    cross_sections = 4 * np.pi * lengths.coherent_square
+    assert cross_sections[0] == pytest.approx(0.422, abs=1e-3)
+    assert cross_sections[1] == pytest.approx(29.3, rel=0.25)  # b' has been measured again
+    assert lengths.square("coherent-plus-incoherent") == pytest.approx(
+        lengths.coherent_square + lengths.incoherent_square
+    )
+
+
 def test_an_element_without_a_length_is_refused():
     with pytest.raises(StructureError, match="no neutron scattering length is tabulated for Po"):
         scattering_lengths(Crystal.from_cell(np.eye(3) * 3.36, [[0, 0, 0]], [84]))
@@ -369,7 +435,7 @@ def test_an_element_without_a_length_is_refused():
 # ---- Euphonic
 
 
-def compare_with_euphonic(force_constants, folder, kelvin=None, born=False):
+def compare_with_euphonic(force_constants, folder, kelvin=None, born=False, absorption=0.0):
     """Energies, and structure factors summed over groups of degenerate modes, at 20 wave vectors.
 
     Born charges are transposed, for Euphonic contracts q with the other of their indices than phonopy.
@@ -385,7 +451,9 @@ def compare_with_euphonic(force_constants, folder, kelvin=None, born=False):
     crystal, vectors = fc.crystal, wave_vectors(20)
     options = {"asr": None, "use_c": False}
     lengths = scattering_lengths(crystal)
-    b = {symbol: lengths.coherent[i] * ureg.fm for i, symbol in enumerate(crystal.symbols)}
+    lengths = replace(lengths, imaginary=np.where(crystal.numbers == crystal.numbers[0], -absorption, 0.0))
+    complex_lengths = lengths.coherent + 1j * lengths.imaginary
+    b = {symbol: complex_lengths[i] * ureg.fm for i, symbol in enumerate(crystal.symbols)}
     modes = at(fc, vectors)
     them = theirs.calculate_qpoint_phonon_modes(vectors @ np.linalg.inv(crystal.reciprocal), **options)
     tensors, damping = np.zeros((crystal.n_atoms, 3, 3)), None
@@ -396,7 +464,7 @@ def compare_with_euphonic(force_constants, folder, kelvin=None, born=False):
         damping = on_mesh.calculate_debye_waller(kelvin * ureg.K, frequency_min=0.01 * ureg.meV, symmetrise=False)
     factors = them.calculate_structure_factor(scattering_lengths=b, dw=damping).structure_factors
     np.testing.assert_allclose(modes.energies, them.frequencies.to("meV").magnitude, atol=5e-3 if born else 1e-3)
-    ours = intensities(modes, vectors, tensors) / modes.energies
+    ours = intensities(modes, vectors, tensors, lengths) / modes.energies
     for energies, mine, other in zip(modes.energies, ours, factors.to("barn").magnitude, strict=True):
         starts = np.flatnonzero(np.diff(energies, prepend=-1.0) > 0.01)
         mine, other = np.add.reduceat(mine, starts), np.add.reduceat(other, starts)
@@ -409,6 +477,12 @@ def compare_with_euphonic(force_constants, folder, kelvin=None, born=False):
 @each_material
 def test_euphonic_agrees(material, tmp_path):
     compare_with_euphonic(force_constants_of(material, born=False), tmp_path)
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_euphonic_agrees_on_nuclei_that_absorb(tmp_path):
+    """Zinc oxide has no inversion, so that the sign of the imaginary part matters."""
+    compare_with_euphonic(force_constants_of(ZINC_OXIDE, born=False), tmp_path, absorption=4.0)
 
 
 @pytest.mark.filterwarnings("ignore")

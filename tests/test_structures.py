@@ -13,7 +13,7 @@ import spglib
 from ase import Atoms
 from ase.build import bulk, make_supercell, molecule
 
-from inscape.cells.cell import ISOTOPES
+from inscape.cells.isotopes import ISOTOPES
 from inscape.cells.space_groups import operations_of_name
 from inscape.errors import StructureError
 from inscape.structures import MAX_ATOMS, Crystal, laue_rotations, read_structure, read_structures
@@ -605,7 +605,7 @@ CELLS = [  # lattice, positions, numbers, options, what the message says
     (EYE, [[0, 0, 0]], [14], {"masses": [np.nan]}, "masses must be positive"),
     (EYE, [[0, 0, 0]], [14], {"masses": [-1.0]}, "masses must be positive"),
     (EYE, [[0, 0, 0]], [14], {"masses": [28.0, 16.0]}, "2 masses"),
-    (EYE, [[0, 0, 0]], [3], {"isotopes": [7]}, "mass of isotope 7 of Li is not known"),
+    (EYE, [[0, 0, 0]], [3], {"isotopes": [17]}, r"Li has no isotope 17, expected one of \[4, 5, 6, 7"),
     (EYE, [[0, 0, 0]], [1], {"isotopes": [2], "masses": [1.008]}, "isotope 2 of H but weighs 1.008"),
     (20 * np.eye(3), np.random.default_rng(0).random((6000, 3)), np.full(6000, 14), {}, "at most 2000"),
 ]

@@ -17,16 +17,16 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import spglib
 from ase import Atoms
-from ase.data import chemical_symbols
 from numpy.typing import ArrayLike
 
-from inscape.cells.cell import ISOTOPES, Cell, FloatArray, IntArray, checked_cell, one_line, wrapped
+from inscape.cells.cell import Cell, checked_cell, one_line, wrapped
 from inscape.cells.files import FORMATS, cell_of_file, structure_files
+from inscape.cells.isotopes import FloatArray, IntArray, chosen_isotopes, isotope_masses, symbol_of
 from inscape.cells.objects import cell_of_atoms, cell_of_pymatgen, is_pymatgen_structure
 from inscape.errors import StructureError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
 
 _BY_ELECTRONEGATIVITY = """
 F Cl Br I At O S Se Te Po T D H N P As Sb Bi C Si Ge Sn Pb B Al Ga In Tl Zn Cd Hg Cu Ag Au Ni Pd Pt Co Rh Ir Fe Ru Os Mn
@@ -141,9 +141,7 @@ class Crystal:
     @cached_property
     def symbols(self) -> tuple[str, ...]:
         """Chemical symbol of each atom; ``D`` and ``T`` for the isotopes 2 and 3 of hydrogen."""
-        named = {(number, isotope): symbol for symbol, (number, isotope, _) in ISOTOPES.items()}
-        pairs = zip(self.numbers.tolist(), self.isotopes, strict=True)
-        return tuple(named.get(pair, chemical_symbols[pair[0]]) for pair in pairs)
+        return tuple(symbol_of(z, a) for z, a in zip(self.numbers.tolist(), self.isotopes, strict=True))
 
     @cached_property
     def formula(self) -> str:
@@ -179,6 +177,36 @@ class Crystal:
         atoms = np.column_stack([self.numbers, self.isotopes, _rounded(self.positions) % round(1 / _DIGEST_STEP)])
         atoms = atoms[np.lexsort(atoms.T[::-1])]
         return hashlib.sha256(np.concatenate([cell.ravel(), atoms.ravel()]).astype("<i8").tobytes()).hexdigest()
+
+    @cached_property
+    def kinds(self) -> IntArray:
+        """One integer for each sort of atom, by element, isotope and mass, shape (n_atoms,): what symmetry maps."""
+        return _kinds(self)
+
+    def with_isotopes(self, choice: Mapping[str | int, str | int]) -> Crystal:
+        """The same crystal of other isotopes, which have other masses and scatter neutrons differently.
+
+        Parameters
+        ----------
+        choice
+            From a chemical symbol, or the index of an atom counted from 0, to a mass number or a symbol:
+            ``{"H": "D"}``, ``{"Li": 7}``, ``{"D": "H", 0: 2}``; atoms overrule elements. Mass number 0, or the
+            element's own symbol, is natural abundance.
+
+        Returns
+        -------
+        Crystal
+            Atoms that were not chosen keep their masses. Where equivalent atoms differ now, the symmetry is lower.
+
+        Raises
+        ------
+        StructureError
+            An atom or element that is not there, an isotope that does not exist.
+        """
+        before = np.array(self.isotopes, dtype=np.int64)
+        isotopes = chosen_isotopes(self.numbers, before, choice)
+        masses = np.where(isotopes == before, self.masses, isotope_masses(self.numbers, isotopes))
+        return Crystal.from_cell(self.lattice, self.positions, self.numbers, masses=masses, isotopes=isotopes.tolist())
 
     def to_ase(self) -> Atoms:
         """The primitive cell as ASE `Atoms`, with masses."""
@@ -360,7 +388,7 @@ def _ask_spglib(function: str, cell: Cell, symprec: float, **options: bool) -> A
     return result
 
 
-def _kinds(cell: Cell) -> IntArray:
+def _kinds(cell: Cell | Crystal) -> IntArray:
     """One integer for each sort of atom: element, isotope and mass."""
     sorts = np.column_stack([cell.numbers, cell.isotopes, np.round(cell.masses, 3)])
     kinds = np.unique(sorts, axis=0, return_inverse=True)[1]

@@ -46,6 +46,13 @@ def bose(energy: NDArray[np.floating], temperature: float) -> NDArray[np.floatin
         return np.asarray(1.0 / np.expm1(energy / (KB * temperature)))
 
 
+def boltzmann(energy: NDArray[np.floating], temperature: float) -> NDArray[np.floating]:
+    """Boltzmann factor exp(−E/k_B T), dimensionless, of energies above 0, meV; 0 at T = 0."""
+    if temperature == 0.0:
+        return np.zeros(np.shape(energy))
+    return np.exp(-np.asarray(energy, dtype=float) / (KB * temperature))
+
+
 def coth_half(energy: NDArray[np.floating], temperature: float) -> NDArray[np.floating]:
     """coth(E / 2 k_B T) = 2 n(E, T) + 1, dimensionless, for energies in meV and a temperature in K."""
     return 2.0 * bose(energy, temperature) + 1.0

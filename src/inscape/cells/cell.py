@@ -3,21 +3,19 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
-from ase.data import atomic_masses, atomic_numbers, chemical_symbols
+from ase.data import atomic_numbers, chemical_symbols
 from ase.geometry import minkowski_reduce
 from ase.neighborlist import primitive_neighbor_list
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
+from inscape.cells.isotopes import ISOTOPES, FloatArray, IntArray, hydrogen_isotopes, isotope_masses
 from inscape.errors import StructureError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
-
-FloatArray = NDArray[np.floating[Any]]
-IntArray = NDArray[np.int64]
 
 MAX_INPUT_ATOMS = 2000
 """Most atoms of a cell whose primitive cell is looked for."""
@@ -30,12 +28,6 @@ VOLUME_PER_ATOM = (0.5, 1000.0)
 
 MAX_LENGTH = 1e4
 """Longest basis vector, Å, and largest fractional coordinate."""
-
-ISOTOPES: dict[str, tuple[int, int, float]] = {"D": (1, 2, 2.01410177812), "T": (1, 3, 3.01604928)}
-"""Isotopes with a symbol of their own: atomic number, mass number and mass, u.
-
-Masses: M. Wang et al., Chin. Phys. C 45, 030003 (2021).
-"""
 
 
 @dataclass(frozen=True, eq=False)
@@ -207,11 +199,12 @@ def _masses_and_isotopes(
     """Masses, u, and mass numbers of all atoms, each filled in from the other where it is left out."""
     given = np.zeros(len(numbers)) if isotopes is None else _array(list(isotopes), "isotopes")
     mass_numbers = np.asarray(np.nan_to_num(given), dtype=np.int64)
-    values = _known_masses(numbers, mass_numbers) if masses is None else _array(masses, "masses")
-    if mass_numbers.shape != numbers.shape or values.shape != numbers.shape:
+    count = mass_numbers.size if masses is None else np.size(masses)
+    if mass_numbers.shape != numbers.shape or count != len(numbers):
         raise StructureError(
-            f"got {len(numbers)} atoms, {values.size} masses and {mass_numbers.size} isotopes: give one of each an atom"
+            f"got {len(numbers)} atoms, {count} masses and {mass_numbers.size} isotopes: give one of each an atom"
         )
+    values = isotope_masses(numbers, mass_numbers) if masses is None else _array(masses, "masses").reshape(-1)
     if not (np.isfinite(values) & (values > 0)).all():
         raise StructureError("masses must be positive numbers in u: correct them, or leave them out for natural ones")
     if isotopes is None:
@@ -224,27 +217,6 @@ def _masses_and_isotopes(
             f"{values[atom]:.4g} u: correct the mass or the mass number"
         )
     return values, mass_numbers
-
-
-def hydrogen_isotopes(numbers: IntArray, masses: FloatArray) -> IntArray:
-    """Mass number 2 or 3 for hydrogen atoms that weigh so much (within 0.1 u), otherwise 0, shape (n,)."""
-    nearest = np.rint(masses)
-    heavy = (numbers == 1) & np.isin(nearest, (2, 3)) & (np.abs(masses - nearest) < 0.1)
-    return np.where(heavy, nearest, 0).astype(np.int64)
-
-
-def _known_masses(numbers: IntArray, mass_numbers: IntArray) -> FloatArray:
-    """Masses of the natural elements and of the isotopes in `ISOTOPES`, u."""
-    known = {(number, isotope): mass for number, isotope, mass in ISOTOPES.values()}
-    masses = []
-    for number, isotope in zip(numbers.tolist(), mass_numbers.tolist(), strict=False):
-        if isotope and (number, isotope) not in known:
-            raise StructureError(
-                f"the mass of isotope {isotope} of {chemical_symbols[number]} is not known here, only those of "
-                f"{' and '.join(ISOTOPES)}: give masses together with isotopes"
-            )
-        masses.append(known.get((number, isotope), float(atomic_masses[number])))
-    return np.array(masses)
 
 
 def _row(values: FloatArray) -> str:

@@ -17,7 +17,8 @@ from ase.geometry import cellpar_to_cell
 from ase.io.cif import CIFBlock, parse_cif
 from ase.spacegroup.spacegroup import parse_sitesym
 
-from inscape.cells.cell import ISOTOPES, Cell, FloatArray, checked_cell, species, wrapped
+from inscape.cells.cell import Cell, checked_cell, species, wrapped
+from inscape.cells.isotopes import ISOTOPES, FloatArray
 from inscape.cells.objects import partial_occupancy
 from inscape.cells.space_groups import Operations, operations_of_hall, operations_of_name, operations_of_number
 from inscape.errors import StructureError

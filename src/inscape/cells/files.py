@@ -13,8 +13,9 @@ from ase import Atoms
 from ase.io import read
 from ase.io.formats import filetype, open_with_compression
 
-from inscape.cells.cell import ISOTOPES, Cell, one_line
+from inscape.cells.cell import Cell, one_line
 from inscape.cells.cif import cell_of_cif
+from inscape.cells.isotopes import ISOTOPES
 from inscape.cells.objects import cell_of_atoms
 from inscape.errors import StructureError
 

@@ -7,7 +7,8 @@ from typing import Any
 import numpy as np
 from ase import Atoms
 
-from inscape.cells.cell import ISOTOPES, Cell, checked_cell, hydrogen_isotopes, species
+from inscape.cells.cell import Cell, checked_cell, species
+from inscape.cells.isotopes import ISOTOPES, hydrogen_isotopes
 from inscape.errors import StructureError
 
 

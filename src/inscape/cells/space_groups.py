@@ -12,7 +12,7 @@ from functools import cache
 import numpy as np
 import spglib
 
-from inscape.cells.cell import FloatArray
+from inscape.cells.isotopes import FloatArray
 from inscape.errors import StructureError
 
 Operations = tuple[FloatArray, FloatArray]  # rotations (n, 3, 3) and translations (n, 3), fractional

@@ -53,6 +53,13 @@ class Modes:
         """Average a scalar of each atom, first axis (n_atoms,), over the operations."""
         return np.asarray(np.mean([values[p] for p in self.permutations], axis=0))
 
+    def average_tensors(self, tensors: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Average Cartesian tensors of each atom, shape (n_atoms, ..., 3, 3), over the operations."""
+        turned = np.zeros_like(tensors)
+        for rotation, permutation in zip(self.rotations, self.permutations, strict=True):
+            turned += rotation @ tensors[permutation] @ rotation.T
+        return turned / len(self.rotations)
+
 
 def modes_at(
     force_constants: ForceConstants,
@@ -111,7 +118,7 @@ def modes_on_mesh(force_constants: ForceConstants, spacing: float) -> Modes:
     """
     crystal = force_constants.crystal
     mesh = np.maximum(1, np.ceil(np.linalg.norm(crystal.reciprocal, axis=1) / spacing).astype(int))
-    cell: Any = (crystal.lattice, crystal.positions, crystal.numbers)
+    cell: Any = (crystal.lattice, crystal.positions, crystal.kinds)
     mapping, grid = spglib.get_ir_reciprocal_mesh(mesh, cell, is_shift=[0, 0, 0], symprec=PHONOPY_SYMPREC)
     points, counts = np.unique(mapping, return_counts=True)
     q = grid[points] / mesh
@@ -126,7 +133,7 @@ def modes_on_mesh(force_constants: ForceConstants, spacing: float) -> Modes:
 
 def _operations(crystal: Crystal) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
     """Cartesian rotations and the permutations of atoms that go with them."""
-    cell: Any = (crystal.lattice, crystal.positions, crystal.numbers)
+    cell: Any = (crystal.lattice, crystal.positions, crystal.kinds)
     found: Any = spglib.get_symmetry(cell, symprec=PHONOPY_SYMPREC)
     to_cartesian = crystal.lattice.T
     rotations, permutations = [], []

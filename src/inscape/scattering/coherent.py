@@ -35,7 +35,7 @@ def reduced_intensities(
 ) -> Array:
     """Reduced intensity of each mode at wave vectors Q = q + G.
 
-    ``½ ħ² |Σ_d b_d/√M_d · exp(−W_d(Q)) exp(−iG·r_d) Q·e_d|² / N`` (Squires 2012, eq. 3.120, times E/(n + 1)), with the
+    ``½ ħ² |Σ_d b_d*/√M_d · exp(−W_d(Q)) exp(−iG·r_d) Q·e_d|² / N`` (Squires 2012, eq. 3.120, times E/(n + 1)), with the
     eigenvectors' phase convention of phonopy and W_d = Q·⟨uu⟩_d·Q/2.
 
     Parameters
@@ -111,7 +111,7 @@ def add_spectra(
 def _polarisation_factors(
     modes: Modes, index: Integers, wave_vectors: Array, lengths: ScatteringLengths, displacement: Array
 ) -> NDArray[np.complexfloating]:
-    """What multiplies e_dα in the structure factor: b_d/√M_d exp(−W_d) exp(−iG·r_d) Q_α, shape (n, 3 n_atoms)."""
+    """What multiplies e_dα in the structure factor: b_d*/√M_d exp(−W_d) exp(−iG·r_d) Q_α, shape (n, 3 n_atoms)."""
     crystal = modes.crystal
     cells = np.rint(wave_vectors @ (crystal.lattice.T / (2 * np.pi)) - modes.q[index]).astype(int)
     reach = int(np.abs(cells).max(initial=0))
@@ -120,5 +120,6 @@ def _polarisation_factors(
     first, second = SQUARES
     twice = np.where(np.equal(first, second), 1.0, 2.0)
     exponent = (wave_vectors[:, first] * wave_vectors[:, second]) @ (twice * displacement[:, first, second]).T
-    amplitude = phase * (np.exp(-0.5 * exponent) * (lengths.coherent / np.sqrt(crystal.masses)))
+    conjugate = lengths.coherent - 1j * lengths.imaginary
+    amplitude = phase * np.exp(-0.5 * exponent) * (conjugate / np.sqrt(crystal.masses))
     return np.asarray((amplitude[:, :, None] * wave_vectors[:, None, :]).reshape(len(wave_vectors), -1))

@@ -1,4 +1,4 @@
-"""Density of states of each atom, and the displacements that damp scattering."""
+"""Density of states of each atom, as it is and as neutrons weigh it, and the displacements that damp scattering."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from inscape.scattering.lengths import ScatteringLengths, Weights, scattering_lengths
 from inscape.units import HBAR2_2U, coth_half
 
 if TYPE_CHECKING:
@@ -39,8 +40,36 @@ def imaginary_modes(modes: Modes) -> ImaginaryModes:
     return ImaginaryModes(share, float(min(modes.energies.min(), 0.0)), (x, y, z))
 
 
-def density_of_states(modes: Modes, edges: Array) -> tuple[Array, Array]:
-    """Partial density of states of each atom, g_d(E) = (1/N_q) Σ |e_d|² δ(E − E_qν).
+def neutron_weights(lengths: ScatteringLengths, masses: Array, weights: Weights) -> Array:
+    """Factor of each atom's density of states in a neutron-weighted one, (σ_d/M_d)/(1/M̄).
+
+    M̄ is the mean mass of the atoms, so that a crystal of one element keeps its density of states times its cross
+    section, as in Euphonic.
+
+    Parameters
+    ----------
+    lengths
+        Scattering lengths of the atoms.
+    masses
+        Shape (n_atoms,), u.
+    weights
+        Which cross section.
+
+    Returns
+    -------
+    Array
+        Shape (n_atoms,), barn; 1 for "none".
+
+    References
+    ----------
+    R. Fair et al., J. Appl. Cryst. 55, 1689 (2022), and the documentation of ``QpointPhononModes.calculate_pdos``.
+    """
+    square = lengths.square(weights)
+    return square if weights == "none" else 4 * np.pi * square * (np.mean(masses) / masses)
+
+
+def density_of_states(modes: Modes, edges: Array, *, weights: Weights = "none") -> tuple[Array, Array]:
+    """Partial density of states of each atom, g_d(E) = (1/N_q) Σ |e_d|² δ(E − E_qν); their sum is the total.
 
     Parameters
     ----------
@@ -48,13 +77,16 @@ def density_of_states(modes: Modes, edges: Array) -> tuple[Array, Array]:
         Modes on a mesh.
     edges
         Energy bin edges, shape (n_energy + 1,), meV; they must reach the highest mode.
+    weights
+        Cross section that multiplies the share of each atom, with the inverse of its mass: see `neutron_weights`.
 
     Returns
     -------
     partial
-        Shape (n_atoms, n_energy), 1/meV.
+        Shape (n_atoms, n_energy), 1/meV, or barn/meV with weights.
     imaginary
-        Weight of the modes below 0 of each atom, shape (n_atoms,). The area of ``partial`` plus it is 3.
+        Weight of the modes below 0 of each atom, shape (n_atoms,). The area of ``partial`` plus it is 3, times the
+        weight of the atom.
     """
     weight = np.sum(np.abs(modes.polarisations) ** 2, axis=-1) * modes.weights[:, None, None]
     flat = modes.energies.ravel()
@@ -66,7 +98,11 @@ def density_of_states(modes: Modes, edges: Array) -> tuple[Array, Array]:
         ]
     )
     imaginary = weight.reshape(len(flat), -1)[~real].sum(axis=0)
-    return modes.average_over_atoms(partial / np.diff(edges)), modes.average_over_atoms(imaginary)
+    density, lost = modes.average_over_atoms(partial / np.diff(edges)), modes.average_over_atoms(imaginary)
+    if weights == "none":
+        return density, lost
+    factor = neutron_weights(scattering_lengths(modes.crystal), modes.crystal.masses, weights)
+    return factor[:, None] * density, factor * lost
 
 
 def displacements(modes: Modes, temperature: float) -> Array:
@@ -82,5 +118,4 @@ def displacements(modes: Modes, temperature: float) -> Array:
         "qm,qmda,qmdb->dab", factor, modes.polarisations, modes.polarisations.conj(), optimize=True
     ).real
     tensors *= HBAR2_2U / modes.crystal.masses[:, None, None]
-    turned = [r @ tensors[p] @ r.T for r, p in zip(modes.rotations, modes.permutations, strict=True)]
-    return np.asarray(np.mean(turned, axis=0))
+    return modes.average_tensors(tensors)

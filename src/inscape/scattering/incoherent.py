@@ -10,21 +10,51 @@ from inscape.units import HBAR2_2U, coth_half
 Array = NDArray[np.floating]
 
 
+DEBYE_BELOW = 3.0
+"""Below this energy, meV, bins of a density of states are few or noisy and weigh most: there g ∝ E² is used."""
+
+NODES, NODE_WEIGHTS = np.polynomial.legendre.leggauss(4)
+"""Points of Gauss' quadrature inside each bin."""
+
+
+def energies_of_bins(partial_dos: Array, edges: Array) -> tuple[Array, Array]:
+    """Energies that stand for a density of states in bins, and the share of each atom at them.
+
+    Inside a bin the density is constant, but for those up to `DEBYE_BELOW`: all of these together hold their area as
+    g ∝ E².
+
+    Parameters
+    ----------
+    partial_dos
+        Shape (n_atoms, n), 1/meV.
+    edges
+        Bin edges, shape (n + 1,), meV, none below 0.
+
+    Returns
+    -------
+    energies
+        Shape (4 n,), meV.
+    shares
+        Shape (n_atoms, 4 n); their sum is the area of ``partial_dos``.
+    """
+    half, middle = np.diff(edges)[:, None] / 2, (edges[1:] + edges[:-1])[:, None] / 2
+    energies = middle + half * NODES
+    shares = partial_dos[:, :, None] * (half * NODE_WEIGHTS)
+    low = edges[1:] <= DEBYE_BELOW
+    debye = energies[low] ** 2 * half[low] * NODE_WEIGHTS
+    if low.any():
+        shares[:, low] = shares[:, low].sum(axis=(1, 2), keepdims=True) * debye / debye.sum()
+    return energies.ravel(), shares.reshape(len(partial_dos), -1)
+
+
 def mean_square_displacements(partial_dos: Array, edges: Array, masses: Array, temperature: float) -> Array:
     """⟨u_d²⟩ = ħ²/2M_d ∫ g_d(E)/E coth(E/2k_BT) dE, shape (n_atoms,), Å² (Squires 2012, appendix G).
 
-    Below 3 meV the bins of a learned density of states are noisy and their weight is large, so there g ∝ E² with the
-    same area is used; a density of states from modes is better served by `inscape.scattering.displacements`.
+    Below `DEBYE_BELOW` the density is taken as ∝ E²; one from modes is better served by
+    `inscape.scattering.displacements`.
     """
-    width = np.diff(edges)
-    energy = 0.5 * (edges[1:] + edges[:-1])
-    low = edges[1:] <= 3.0
-    area = partial_dos * width
-    debye = np.where(low, edges[1:] ** 3 - edges[:-1] ** 3, 0.0)
-    if low.any():
-        area = np.where(low, area[:, low].sum(axis=1, keepdims=True) * debye / debye.sum(), area)
-    kernel = coth_half(energy, temperature) / energy
-    return np.asarray(HBAR2_2U / masses * (area @ kernel))
+    energies, shares = energies_of_bins(partial_dos, edges)
+    return np.asarray(HBAR2_2U / masses * (shares @ (coth_half(energies, temperature) / energies)))
 
 
 def self_part(partial_dos: Array, masses: Array, lengths_square: Array, q: Array, displacement: Array) -> Array:

@@ -90,7 +90,8 @@ def powder_map(
     q_edges, energy_edges
         Bin edges, shapes (n_q + 1,) and (n_energy + 1,), 1/Å and meV.
     displacement
-        Tensors at the temperature of the Debye–Waller factor, shape (n_atoms, 3, 3), Å².
+        Tensors at the temperature of the Debye–Waller factor, shape (n_atoms, 3, 3), Å², or those of several
+        temperatures, shape (n_temperatures, n_atoms, 3, 3), which all share the modes.
     per_shell
         Wave vectors in each shell; the statistical error falls with its square root.
     tolerance
@@ -102,7 +103,8 @@ def powder_map(
     Returns
     -------
     Array
-        Shape (n_q, n_energy), barn sr⁻¹ per atom; imaginary modes are left out.
+        Shape (n_q, n_energy), with n_temperatures in front where there are several, barn sr⁻¹ per atom; imaginary
+        modes are left out.
     """
     arguments = (force_constants, modes, q_edges, energy_edges, lengths, displacement)
     if tolerance is not None:
@@ -205,9 +207,10 @@ class _Sums:
         self.q_edges = check_edges(q_edges, name="|Q|")
         self.energy_edges = check_edges(energy_edges, name="energies")
         self.lengths, self.displacement = lengths, displacement
+        self.tensors = displacement.reshape(-1, *displacement.shape[-3:])  # one set a temperature
         self.shells = _Shells(modes, self.q_edges)
         self.counts = np.zeros((replicates, len(self.q_edges) - 1), dtype=np.int64)
-        self.totals = np.zeros((*self.counts.shape, len(self.energy_edges) - 1))
+        self.totals = np.zeros((len(self.tensors), *self.counts.shape, len(self.energy_edges) - 1))
 
     def add(self, wanted: Integers, rng: np.random.Generator) -> None:
         """Add a sample of ``wanted`` wave vectors a shell to each replicate."""
@@ -224,24 +227,24 @@ class _Sums:
         n_q = self.counts.shape[1]
         rows = sample.replicate * n_q + sample.shell
         self.counts += np.bincount(rows, minlength=self.counts.size).reshape(self.counts.shape)
-        flat = self.totals.reshape(self.counts.size, -1)
-        add_spectra(
-            flat, modes, sample.q_index, sample.vectors, rows, self.energy_edges, self.lengths, self.displacement
-        )
+        for total, tensors in zip(self.totals, self.tensors, strict=True):
+            flat = total.reshape(self.counts.size, -1)
+            add_spectra(flat, modes, sample.q_index, sample.vectors, rows, self.energy_edges, self.lengths, tensors)
 
     def mean(self) -> Array:
-        """Average over all wave vectors, shape (n_q, n_energy)."""
+        """Average over all wave vectors, shape (n_q, n_energy), with temperatures in front where there are several."""
         counts = self.counts.sum(axis=0)
-        return np.asarray(self.totals.sum(axis=0) / counts[:, None] / np.diff(self.energy_edges))
+        found = self.totals.sum(axis=1) / counts[:, None] / np.diff(self.energy_edges)
+        return np.asarray(found.reshape(*self.displacement.shape[:-3], *found.shape[1:]))
 
     def error(self, width: float) -> Array:
-        """Relative standard error of each shell's mean, after smoothing by ``width``, shape (n_q,)."""
+        """Relative standard error of each shell's mean after smoothing, of the worst temperature, shape (n_q,)."""
         density = self.totals / self.counts[..., None] / np.diff(self.energy_edges)
         matrix = broadening_matrix(self.energy_edges, width)
         smooth = (matrix @ density.reshape(-1, matrix.shape[0]).T).T.reshape(density.shape)
-        variance = smooth.var(axis=0, ddof=1) / len(smooth) @ np.diff(self.energy_edges)
-        norm = smooth.mean(axis=0) ** 2 @ np.diff(self.energy_edges)
-        return np.asarray(np.sqrt(variance / np.where(norm > 0, norm, 1.0)))
+        variance = smooth.var(axis=1, ddof=1) / len(self.counts) @ np.diff(self.energy_edges)
+        norm = smooth.mean(axis=1) ** 2 @ np.diff(self.energy_edges)
+        return np.asarray(np.sqrt(variance / np.where(norm > 0, norm, 1.0)).max(axis=0))
 
 
 class _Shells:
