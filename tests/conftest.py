@@ -26,7 +26,7 @@ def thread():
 
     from inscape.library import Cluster
 
-    options = {"processes": False, "dashboard_address": None, "memory_limit": None, "silence_logs": "CRITICAL"}
+    options = {"processes": False, "dashboard_address": "127.0.0.1:0", "memory_limit": None, "silence_logs": "CRITICAL"}
     with LocalCluster(n_workers=1, threads_per_worker=1, **options) as running:
         yield Cluster(scheduler=running.scheduler_address)
 

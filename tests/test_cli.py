@@ -257,8 +257,12 @@ def store(tmp_path):
     """A library of two crystals, which by mistake have one structure, and two failures."""
     library = LibraryWriter.create(tmp_path / "small.zarr", RenderSettings())
     common = {
-        "space_group": "Fm-3m", "space_group_number": 225, "digest": "0", "imaginary_lowest_meV": 0.0,
-        "imaginary_q": [0, 0, 0], "highest_meV": 30.0,
+        "space_group": "Fm-3m",
+        "space_group_number": 225,
+        "digest": "0",
+        "imaginary_lowest_meV": 0.0,
+        "imaginary_q": [0, 0, 0],
+        "highest_meV": 30.0,
     }
     for name, split, formula, clean in (("mp-1", "train", "NaCl", True), ("mp-2", "val", "LiH", False)):
         varying = {"id": name, "split": split, "formula": formula, "clean": clean, "n_atoms": 2, "seconds": 0.5}
@@ -279,7 +283,13 @@ def test_library_info(store):
     assert summary["crystals"] == 2
     assert list(summary["splits"]) == ["train", "val", "all"]
     assert summary["splits"]["val"] == {
-        "crystals": 1, "clean": 0, "imaginary": 1, "born": 0, "hydrogen": 1, "median_atoms": 2, "max_atoms": 2,
+        "crystals": 1,
+        "clean": 0,
+        "imaginary": 1,
+        "born": 0,
+        "hydrogen": 1,
+        "median_atoms": 2,
+        "max_atoms": 2,
     }
     assert summary["failures"] == {"N atoms in the primitive cell": 2}
     assert summary["duplicates"] == [["mp-1", "mp-2"]]
@@ -308,8 +318,12 @@ def test_library_build_hands_its_options_on(tmp_path, monkeypatch):
     result = run("library", "build", "a", "b", "-o", "out.zarr", *options)
     assert result.exit_code == 0
     assert called == {
-        "paths": [Path("a"), Path("b")], "output": Path("out.zarr"), "max_atoms": 9, "retry_failed": True,
-        "splits": {"mp-1": "train", "mp-2": "val"}, "only": {"train", "val"},
+        "paths": [Path("a"), Path("b")],
+        "output": Path("out.zarr"),
+        "max_atoms": 9,
+        "retry_failed": True,
+        "splits": {"mp-1": "train", "mp-2": "val"},
+        "only": {"train", "val"},
         "cluster": Cluster(1, jobqueue="slurm", settings={"cores": 8, "memory": "16 GB"}),
     }
     assert "1 crystals rendered, 4 needed no more work" in result.stdout
@@ -372,8 +386,17 @@ def test_reasons_are_grouped():
 # ---- train and evaluate ----
 
 
-def function(library, *, kind: str = "dos", epochs: int = 3, rate: float = 0.1, hidden: tuple[int, ...] = (1,),
-             output: str | Path | None = None, minutes: float | None = None, progress: bool = False):
+def function(
+    library,
+    *,
+    kind: str = "dos",
+    epochs: int = 3,
+    rate: float = 0.1,
+    hidden: tuple[int, ...] = (1,),
+    output: str | Path | None = None,
+    minutes: float | None = None,
+    progress: bool = False,
+):
     """Stands for a training."""
 
 
@@ -413,8 +436,9 @@ def test_run_files_that_cannot_be_read(tmp_path):
 def test_train_hands_the_run_file_on(command, tmp_path, monkeypatch):
     called = {}
 
-    def training(library, *, kind: str = "dos", output: Path | None = None, minutes: float | None = None,
-                 progress: bool = False):
+    def training(
+        library, *, kind: str = "dos", output: Path | None = None, minutes: float | None = None, progress: bool = False
+    ):
         called.update(library=library, kind=kind, output=output, minutes=minutes, progress=progress)
         return Path("weights.safetensors")
 

@@ -10,6 +10,7 @@ import difflib
 import inspect
 import logging
 import os
+import pickle
 import shutil
 import signal
 import time
@@ -20,7 +21,7 @@ from queue import Empty, SimpleQueue
 from typing import Any, TypeVar
 
 import dask
-from distributed import Client, Future, KilledWorker, LocalCluster
+from distributed import Client, Future, KilledWorker, LocalCluster, Status
 from distributed.system import MEMORY_LIMIT
 
 from inscape.errors import LibraryError, MissingPackageError
@@ -91,8 +92,14 @@ def run(client: Client, work: Callable[[Item], Result], items: Iterable[Item]) -
     ended: SimpleQueue[Future[Result]] = SimpleQueue()
     threads = _Threads(client)
 
+    def call(pickled: bytes) -> Any:  # travels as code, so that a worker without inscape can say so
+        import pickle
+
+        work, item = pickle.loads(pickled)
+        return work(item)
+
     def submit(item: Item) -> None:
-        future = client.submit(work, item, pure=False)
+        future = client.submit(call, pickle.dumps((work, item)), pure=False)
         waiting[future] = item
         future.add_done_callback(ended.put)
 
@@ -165,7 +172,7 @@ def _processes(workers: int) -> Iterator[str]:
         threads_per_worker=1,
         processes=True,
         memory_limit=MEMORY_LIMIT // workers,
-        dashboard_address=None,
+        dashboard_address="127.0.0.1:0",  # any port that is free
         silence_logs=logging.CRITICAL,
     ) as cluster:
         try:
@@ -192,21 +199,33 @@ def _jobs(cluster: Cluster, workers: int) -> Iterator[str]:
     command = kind.job_cls.submit_command
     if shutil.which(command.split()[0]) is None:
         raise LibraryError(f"there is no {command} on this machine; run the build where jobs of {name} are submitted")
+    refusals: list[str] = []
+
+    base: Any = kind.job_cls
+
+    class Job(base):  # type: ignore[misc]
+        async def start(self) -> None:
+            try:
+                await super().start()
+            except (RuntimeError, ValueError) as error:
+                self.status = Status.failed
+                refusals.append(str(error))
+
     try:
-        jobs = kind(**settings, silence_logs="critical")
+        jobs = kind(job_cls=Job, **settings, silence_logs=logging.CRITICAL)
     except (ValueError, TypeError, RuntimeError) as error:
         raise LibraryError(f"dask-jobqueue refuses the settings of {name}: {error}") from error
     with jobs:
         jobs.scale(workers)
-        while len(jobs.workers) < len(jobs.worker_spec):
+        while len(jobs.workers) < len(jobs.worker_spec) and not refusals:
             time.sleep(0.1)
-        if any(job.job_id is None for job in jobs.workers.values()):
-            raise LibraryError(f"{command} refused the job; submit this script by hand to see why: {jobs.job_script()}")
+        if refusals:
+            raise LibraryError(f"{name} refused a job: {refusals[0]} The script was: {jobs.job_script()}")
         yield jobs.scheduler_address
 
 
 def _job_settings(kind: Any, name: str, settings: dict[str, Any]) -> dict[str, Any]:
-    """Settings for dask-jobqueue: one thread a process, without a web page."""
+    """Settings for dask-jobqueue: those given, and one thread a process."""
     known = {
         parameter.name
         for part in (kind, kind.job_cls, *kind.job_cls.__mro__)
@@ -220,12 +239,15 @@ def _job_settings(kind: Any, name: str, settings: dict[str, Any]) -> dict[str, A
             raise LibraryError(
                 f"unknown setting {key!r} of {name}; did you mean {near[0]!r}? Known are {', '.join(sorted(known))}"
             )
-    cores = settings.get("cores", dask.config.get(f"jobqueue.{name}.cores"))
-    prologue = settings.get("job_script_prologue", dask.config.get(f"jobqueue.{name}.job-script-prologue"))
+    site = dask.config.get(f"jobqueue.{name}")
+    cores, memory = (settings.get(key, site[key]) for key in ("cores", "memory"))
+    if cores is None or memory is None:
+        raise LibraryError(f"jobs of {name} need the settings cores and memory, such as cores = 32, memory = '64 GB'")
+    prologue = settings.get("job_script_prologue", site["job-script-prologue"])
     threads = [f"export {variable}=1" for variable in THREAD_VARIABLES]
     return {
         "processes": cores,
-        "scheduler_options": {"dashboard_address": None},
+        "scheduler_options": {"dashboard_address": ":0"},  # any port that is free
         **settings,
         "job_script_prologue": [*threads, *prologue],
     }
