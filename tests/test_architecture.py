@@ -35,6 +35,7 @@ DOORS = {  # one heavy library, one door
     "sevenn": {"potentials"},
     "dask": {"library"},
     "distributed": {"library"},
+    "dask_jobqueue": {"library"},
     "zarr": {"library"},
     "seekpath": {"scattering"},
     "resins": {"scattering"},
@@ -113,7 +114,7 @@ def test_no_cycle_between_modules_inside_a_unit():
     assert not edges, f"import cycle among {sorted(edges)}"
 
 
-HEAVY = "[m for m in ('torch', 'sklearn', 'phonopy', 'sevenn', 'matplotlib', 'scipy') if m in sys.modules]"
+HEAVY = "[m for m in ('torch', 'sklearn', 'phonopy', 'sevenn', 'matplotlib', 'scipy', 'dask') if m in sys.modules]"
 
 
 def test_import_inscape_loads_nothing_heavy():

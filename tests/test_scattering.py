@@ -354,9 +354,7 @@ def test_single_points_of_a_powder():
     vectors, spectra = powder_points(modes, edges, EDGES, lengths, tensors, n_points=40, rng=rng)
     assert spectra.shape == (40, 300)
     direct = at(fc, vectors)
-    np.testing.assert_allclose(
-        spectra @ np.diff(EDGES), intensities(direct, vectors, tensors).sum(axis=1), rtol=1e-6
-    )
+    np.testing.assert_allclose(spectra @ np.diff(EDGES), intensities(direct, vectors, tensors).sum(axis=1), rtol=1e-6)
     counts = np.histogram(np.linalg.norm(vectors, axis=1), edges)[0]
     assert counts.min() >= 1
 

@@ -253,9 +253,7 @@ def test_interference_does_not_depend_on_the_description(crystal, change):
 
 
 @each_crystal
-@pytest.mark.parametrize(
-    "change", CHANGES, ids=lambda c: next(iter(c))
-)
+@pytest.mark.parametrize("change", CHANGES, ids=lambda c: next(iter(c)))
 def test_spring_moments_do_not_depend_on_the_description(crystal, change):
     net = network(FieldNetwork, N_FEATURES, N_LEVELS, 4, width=16, depth=1, atom_width=32)
     found = []

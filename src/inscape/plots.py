@@ -277,9 +277,7 @@ def _frame_plane(dataset: xr.Dataset, ax: Axes) -> None:
             _edge_text(dataset, ax, name, (x, y), away * (1.0 if text == f"{tick:g}" else 2.9), text)
 
 
-def _edge_text(
-    dataset: xr.Dataset, ax: Axes, name: str, place: tuple[float, float], away: float, text: str
-) -> None:
+def _edge_text(dataset: xr.Dataset, ax: Axes, name: str, place: tuple[float, float], away: float, text: str) -> None:
     """Text beside the lower edge (h) or the left edge (k) of the plane, turned along it when it is long."""
     angle = float(dataset.attrs["plane_angle_degree"]) if name == "k" else 0.0
     normal = np.deg2rad(angle + 90 if name == "k" else -90)
