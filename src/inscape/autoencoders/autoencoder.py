@@ -320,7 +320,10 @@ def batches(rows: Rows, weights: Floats | None, *, complete: bool, digest: str =
 
     def batch(indices: Indices) -> tuple[Tensor, Tensor | None, Tensor | None]:
         chosen = np.sort(places[indices])
-        values = torch.from_numpy(rows.take(chosen)) if in_memory is None else in_memory[torch.from_numpy(chosen)]
+        if in_memory is None:
+            values = torch.from_numpy(rows.take(chosen))
+        else:
+            values = in_memory.index_select(0, torch.from_numpy(chosen))
         mask = None if complete else ~torch.isnan(values)
         return values, mask, None if scaled is None else scaled[torch.from_numpy(chosen)]
 

@@ -53,7 +53,7 @@ class Criterion:
         """Loss of a batch, a mean over its values."""
         assert isinstance(network, Network)
         values, mask, weights = batch
-        true = network.standardise(values)
+        true = network.standardise(values, complete=mask is None)
         entered = network.standardise(apply(self.corruptions, values, self.shape)) if self.corruptions else true
         numbers = network.numbers(entered)
         code = network.bottleneck.draw(numbers)

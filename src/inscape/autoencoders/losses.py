@@ -47,7 +47,7 @@ class Squared(Loss):
     """(decoded − true)²."""
 
     def __call__(self, decoded: Tensor, true: Tensor, mask: Tensor | None, shape: tuple[int, ...]) -> Tensor:
-        return (decoded - true).square()
+        return nn.functional.mse_loss(decoded, true, reduction="none")
 
 
 @dataclass(frozen=True)

@@ -106,9 +106,10 @@ class Network(nn.Module):
         self.register_buffer("axes", torch.zeros(bottleneck.n_components if linear else 0, size))
         self.register_buffer("code_scale", torch.ones(1))
 
-    def standardise(self, x: Tensor) -> Tensor:
-        """Rows with NaN, shape (m, size), to standardised rows with 0 in its place."""
-        return torch.nan_to_num((x - self.mean) / self.scale, nan=0.0)
+    def standardise(self, x: Tensor, *, complete: bool = False) -> Tensor:
+        """Rows with NaN (none, if they are complete), shape (m, size), to standardised rows with 0 in its place."""
+        s = (x - self.mean) / self.scale
+        return s if complete else torch.nan_to_num(s, nan=0.0)
 
     def restore(self, s: Tensor) -> Tensor:
         """Decoded rows to rows in the unit of the data."""

@@ -157,16 +157,16 @@ def statistics(rows: Rows, weights: Floats | None = None) -> Statistics:
         digest.update(np.ascontiguousarray(rows.data[block]).data)
         values = rows.take(block).astype(np.float64)
         mask = check_values(values, first=block.start)
-        complete &= bool(mask.all())
-        weight = mask * (1.0 if weights is None else weights[block, None])
-        least = min(least, float(values.min(where=weight > 0, initial=np.inf)))
-        most = max(most, float(values.max(where=weight > 0, initial=-np.inf)))
-        np.nan_to_num(values, copy=False, nan=0.0)
-        share = weight.sum(axis=0)
+        whole = bool(mask.all())
+        complete &= whole
+        weight = None if whole and weights is None else mask * (1.0 if weights is None else weights[block, None])
+        counted = True if weight is None else weight > 0
+        least = min(least, float(values.min(where=counted, initial=np.inf)))
+        most = max(most, float(values.max(where=counted, initial=-np.inf)))
+        share, centre, spread = moments(values, weight)
         total = count + share
         safe = np.where(total > 0, total, 1.0)
-        centre = (weight * values).sum(axis=0) / np.where(share > 0, share, 1.0)
-        square += (weight * (values - centre) ** 2).sum(axis=0) + (centre - mean) ** 2 * count * share / safe
+        square += spread + (centre - mean) ** 2 * count * share / safe
         mean += (centre - mean) * share / safe
         count = total
     variance = square / np.where(count > 0, count, 1.0)
@@ -177,6 +177,18 @@ def statistics(rows: Rows, weights: Floats | None = None) -> Statistics:
             "give at least two that differ"
         )
     return Statistics(mean, variance, count > 0, complete, least, most, digest.hexdigest())
+
+
+def moments(values: Floats, weight: Floats | None) -> tuple[Any, Floats, Floats]:
+    """Sum of weights, mean, and weighted sum of squared deviations of each column; without weights all count 1."""
+    if weight is None:
+        centre = values.mean(axis=0)
+        values = values - centre
+        return float(len(values)), centre, np.einsum("ij,ij->j", values, values)
+    values = np.nan_to_num(values, nan=0.0)
+    share = weight.sum(axis=0)
+    centre = (weight * values).sum(axis=0) / np.where(share > 0, share, 1.0)
+    return share, centre, (weight * (values - centre) ** 2).sum(axis=0)
 
 
 def check_values(values: Floats, *, first: int = 0) -> NDArray[np.bool_]:
