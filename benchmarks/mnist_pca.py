@@ -38,14 +38,15 @@ def main() -> None:
     for k in options.sizes:
         pca, start = PCA(k).fit(X), time.perf_counter()
         model = Autoencoder(
-            k, hidden=(), activation="linear", init="random", weight_decay=0.0, learning_rate=options.rate, batch_size=500,
-            epochs=options.epochs, random_state=0,
+            k, hidden=(), activation="linear", init="random", weight_decay=0.0, learning_rate=options.rate,
+            batch_size=500, epochs=options.epochs, random_state=0,
         ).fit(X)  # fmt: skip
         seconds = time.perf_counter() - start
         by_pca, ours = (np.square(m.inverse_transform(m.transform(test)) - test).sum(1).mean() for m in (pca, model))
         atoms = model.network_.decoder[0].weight.detach().numpy() * model.network_.scale.numpy()[:, None]
         angle = np.degrees(subspace_angles(atoms.astype(float), pca.components_.T.astype(float)).max())
-        sys.stdout.write(f"| {k} | {by_pca:.4f} | {ours:.4f} | {ours / by_pca:.5f} | {angle:.2f}° | {seconds:.0f} s |\n")
+        ratio = ours / by_pca
+        sys.stdout.write(f"| {k} | {by_pca:.4f} | {ours:.4f} | {ratio:.5f} | {angle:.2f}° | {seconds:.0f} s |\n")
         sys.stdout.flush()
 
 

@@ -119,7 +119,7 @@ def test_denoising_beats_projection(corruption):
     def error(coder):
         return np.square(coder.inverse_transform(coder.transform(noisy)) - clean[500:]).mean()
 
-    assert error(model) < 0.6 * min(error(PCA(k).fit(clean[:500])) for k in (2, 4, 8))
+    assert error(model) < 0.7 * min(error(PCA(k).fit(clean[:500])) for k in (2, 4, 8))
 
 
 def test_refused():
