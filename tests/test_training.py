@@ -22,7 +22,7 @@ from inscape.training import (
     write_tensors,
 )
 from inscape.training.batches import batches_of, shuffled
-from inscape.training.optimisation import schedule
+from inscape.training.optimisation import clip_gradients, schedule
 
 torch.set_num_threads(1)
 
@@ -101,6 +101,18 @@ def test_schedule_rises_then_falls_to_zero():
     assert np.all(np.diff(rates[10:]) < 0)
     assert rates[10] == pytest.approx(1)
     assert rates[100] == pytest.approx(0, abs=1e-12)
+
+
+def test_gradients_are_clipped_to_a_norm_and_else_left_alone():
+    network = perceptron()
+    squared(network, (X, Y)).backward()
+    before = [p.grad.clone() for p in network.parameters()]
+    norm = torch.stack([g.norm() for g in before]).norm()
+    clip_gradients(network, float(norm) + 1)
+    assert all(torch.equal(p.grad, g) for p, g in zip(network.parameters(), before, strict=True))
+    clip_gradients(network, 0.5 * float(norm))
+    for parameter, gradient in zip(network.parameters(), before, strict=True):
+        torch.testing.assert_close(parameter.grad, 0.5 * gradient)
 
 
 def test_every_sample_once_an_epoch():

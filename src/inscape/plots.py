@@ -298,7 +298,8 @@ def _edge_text(dataset: xr.Dataset, ax: Axes, name: str, place: tuple[float, flo
 def plot_code_map(coordinates: Array, values: Array | None = None, ax: Axes | None = None, *, label: str = "") -> Axes:
     """Codes as points in two coordinates, shape (n, 2), coloured by ``values``, shape (n,), that ``label`` names."""
     ax = ax or _new_axes()
-    points = ax.scatter(*coordinates.T, c=INK if values is None else values, s=8, cmap=COLOUR_MAP, linewidths=0)
+    x, y = coordinates.T
+    points = ax.scatter(x, y, c=INK if values is None else values, s=8, cmap=COLOUR_MAP, linewidths=0)
     ax.set_xticks([])
     ax.set_yticks([])
     if values is not None:

@@ -23,6 +23,9 @@ Array = NDArray[np.floating]
 STRONG, CLEAR = 0.8, 0.5
 """Rank correlations from which an element follows an observable closely, or clearly."""
 
+READABLE = 0.1
+"""Least R² of a linear probe that is worth a figure."""
+
 
 @dataclass(frozen=True)
 class Meaning:
@@ -50,8 +53,8 @@ class Meaning:
         strongest = self.correlation.abs().max(axis=1)
         sentences = [self._sentence(str(name)) for name in strongest.sort_values(ascending=False).index]
         for name, value in self.probe.items():
-            known = "cannot be read off" if value < 0.1 else f"can be read off with R² = {value:.2f}"
-            sentences.append(f"{name} {known} the code by a linear map.")
+            known, how = ("can", f" (R² = {value:.2f})") if value >= READABLE else ("cannot", "")
+            sentences.append(f"{name} {known} be read off the code by a linear map{how}.")
         if self.dead:
             sentences.append(f"{len(self.dead)} elements never change: {', '.join(self.dead)}.")
         return sentences

@@ -24,7 +24,7 @@ from inscape.training.checkpoint import Run, interrupted
 from inscape.training.devices import devices_of
 from inscape.training.files import read_tensors
 from inscape.training.history import Epoch, out_of_patience
-from inscape.training.optimisation import adamw, schedule, set_rate
+from inscape.training.optimisation import adamw, clip_gradients, schedule, set_rate
 
 Loss = Callable[[nn.Module, Any], Tensor]
 
@@ -151,11 +151,12 @@ def fit_network(
                     if on_step is not None:
                         on_step(step / steps)
                     mine, weight = workers.part(indices)
-                    value = weight * objective(to_device(data.batch(mine), device))
+                    value = objective(to_device(data.batch(mine), device))
+                    value = value if weight == 1.0 else weight * value
                     optimizer.zero_grad(set_to_none=True)
                     workers.backward(value)
                     if clip is not None:
-                        nn.utils.clip_grad_norm_(network.parameters(), clip)
+                        clip_gradients(network, clip)
                     optimizer.step()
                     run.update_average(step)
                     total += value.detach() * len(indices)

@@ -30,3 +30,11 @@ def set_rate(optimizer: torch.optim.Optimizer, rate: float) -> None:
     """Give all parameters this learning rate from now on."""
     for group in optimizer.param_groups:
         group["lr"] = rate
+
+
+def clip_gradients(network: nn.Module, largest: float) -> None:
+    """Scale all gradients down so that their common norm is at most ``largest``; nothing is touched if it is."""
+    parameters = [p for p in network.parameters() if p.grad is not None]
+    norm = nn.utils.get_total_norm([p.grad for p in parameters if p.grad is not None])
+    if norm > largest:
+        nn.utils.clip_grads_with_norm_(parameters, largest, norm)
