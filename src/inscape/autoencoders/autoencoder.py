@@ -315,11 +315,12 @@ def batches(rows: Rows, weights: Floats | None, *, complete: bool, digest: str =
     Rows of weight 0 are left out, so that nothing depends on them.
     """
     in_memory = rows.in_memory()
-    places = np.arange(len(rows)) if weights is None else np.flatnonzero(weights)
-    scaled = None if weights is None else torch.from_numpy(weights * (len(places) / len(rows)))
+    places = None if weights is None else np.flatnonzero(weights)
+    n = len(rows) if places is None else len(places)
+    scaled = None if weights is None else torch.from_numpy(weights * (n / len(rows)))
 
     def batch(indices: Indices) -> tuple[Tensor, Tensor | None, Tensor | None]:
-        chosen = np.sort(places[indices])
+        chosen = np.sort(indices if places is None else places[indices])
         if in_memory is None:
             values = torch.from_numpy(rows.take(chosen))
         else:
@@ -327,4 +328,4 @@ def batches(rows: Rows, weights: Floats | None, *, complete: bool, digest: str =
         mask = None if complete else ~torch.isnan(values)
         return values, mask, None if scaled is None else scaled[torch.from_numpy(chosen)]
 
-    return Batches(len(places), batch, digest)
+    return Batches(n, batch, digest)
