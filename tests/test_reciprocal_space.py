@@ -93,7 +93,8 @@ def test_many_at_once_are_the_formula_one_by_one(material):
             damping = np.exp(-0.5 * vectors[i] @ tensors[d] @ vectors[i])
             phase = np.exp(-2j * np.pi * cells[i] @ crystal.positions[d])
             projection = vectors[i] @ modes.polarisations[index[i], nu, d]
-            total += lengths.coherent[d] / np.sqrt(crystal.masses[d]) * damping * phase * projection
+            conjugate = lengths.coherent[d] - 1j * lengths.imaginary[d]
+            total += conjugate / np.sqrt(crystal.masses[d]) * damping * phase * projection
         expected = HBAR2_2U * abs(total) ** 2 / FM2_PER_BARN / crystal.n_atoms
         assert found[i, nu] == pytest.approx(expected, rel=1e-10, abs=1e-12 * found[i].sum())
 

@@ -35,13 +35,15 @@ AT_GAMMA = 1e-5
 """A wave vector shorter than this, 1/Å without the 2π, is Γ itself (phonopy's tolerance)."""
 
 
-def ewald_splitting(supercell: NDArray[np.float64], dielectric: NDArray[np.float64]) -> dict[str, float]:
+def ewald_splitting(
+    supercell: NDArray[np.float64], primitive: NDArray[np.float64], dielectric: NDArray[np.float64]
+) -> dict[str, float]:
     """Smearing Λ and largest G of the sum over dipoles, for phonopy's ``nac_params``.
 
     Parameters
     ----------
-    supercell
-        Rows are its basis vectors, shape (3, 3), Å.
+    supercell, primitive
+        Rows are the basis vectors of the supercell and of the primitive cell, shape (3, 3), Å.
     dielectric
         Shape (3, 3).
 
@@ -60,6 +62,8 @@ def ewald_splitting(supercell: NDArray[np.float64], dielectric: NDArray[np.float
     shortest = np.sqrt(np.einsum("ia,ab,ib->i", periods, np.linalg.inv(dielectric), periods).min())
     smearing = SPREAD / (2 * np.pi * shortest / 2)
     cutoff = 2 * smearing * np.sqrt(-np.log(SMALLEST_WEIGHT) / np.linalg.eigvalsh(dielectric).min())
+    corners = np.stack(np.meshgrid(*[(-0.5, 0.5)] * 3), axis=-1).reshape(-1, 3) @ np.linalg.inv(primitive).T
+    cutoff += np.linalg.norm(corners, axis=1).max()  # q + G shall be complete, wherever q lies in the zone
     return {"Lambda": float(smearing), "G_cutoff": float(cutoff)}
 
 

@@ -161,7 +161,8 @@ def from_phonopy(phonopy: Phonopy, *, isotopes: Iterable[int] | None = None) -> 
     phonopy.symmetrize_force_constants(show_drift=False)
     if phonopy.nac_params is not None and "Lambda" not in phonopy.nac_params:
         charges: Any = dict(phonopy.nac_params)
-        charges.update(ewald_splitting(phonopy.supercell.cell, np.asarray(charges["dielectric"])))
+        cells = phonopy.supercell.cell, phonopy.primitive.cell
+        charges.update(ewald_splitting(*cells, np.asarray(charges["dielectric"])))
         phonopy.nac_params = charges
     primitive = phonopy.primitive
     crystal = None
