@@ -186,9 +186,9 @@ def spring_moments(g: Geometry, stiffness: Tensor, q: Tensor) -> Tensor:
 
     def apply(v: Tensor) -> Tensor:
         """D on vectors whose real and imaginary parts are two columns, shape (n_q, 3 n_atoms, 2)."""
-        by_real, by_imaginary = real @ v, imaginary @ v
-        turned: Tensor = torch.stack([-by_imaginary[..., 1], by_imaginary[..., 0]], dim=-1)
-        return by_real + turned
+        by_imaginary = imaginary @ v
+        product: Tensor = real @ v + torch.stack([-by_imaginary[..., 1], by_imaginary[..., 0]], dim=-1)
+        return product
 
     before = torch.cat([start, torch.zeros_like(start)], dim=2)
     now = apply(before)
