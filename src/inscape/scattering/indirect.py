@@ -16,7 +16,7 @@ from inscape.scattering.lengths import ScatteringLengths, Weights, scattering_le
 from inscape.scattering.multiphonon import check_order, orders_needed, phonon_orders
 from inscape.scattering.temperature import absolute_edges, check_temperature, with_energy_gain
 from inscape.spectra import centres, check_edges
-from inscape.units import HBAR2_2MN
+from inscape.units import HBAR2_2MN, INVERSE_CM
 
 if TYPE_CHECKING:
     from inscape.lattice import Modes
@@ -51,13 +51,14 @@ class Bank:
         return np.asarray(np.sqrt(np.maximum(square, 0) / HBAR2_2MN))
 
 
-VISION = (Bank("backward", 3.64, 135.0), Bank("forward", 3.64, 45.0))
-"""Inelastic banks of VISION (SNS, Oak Ridge); its instrument definition in Mantid: E_f 3.64 meV, analysers at 45° from
-the beam on both sides of the sample."""
+VISION = (Bank("backward", 3.649, 135.0), Bank("forward", 3.649, 45.0))
+"""Inelastic banks of VISION (SNS, Oak Ridge): E_f of its analysers, graphite with d = 3.348 Å at a Bragg angle of 45°
+(P. A. Seeger et al., Nucl. Instrum. Methods A 604, 719, 2009, as in resins); angles of its instrument definition in
+Mantid, which has E_f = 3.64 meV."""
 
-TOSCA = (Bank("backward", 3.32, 134.98885653282196), Bank("forward", 3.35, 45.0))
-"""Banks of TOSCA (ISIS): energies of P. C. H. Mitchell et al., Vibrational Spectroscopy with Neutrons, 2005, and angles
-of Mantid's Abins, both as in the package resins; Abins itself takes E_f = 32 cm⁻¹ = 3.97 meV."""
+TOSCA = (Bank("backward", 32.0 * INVERSE_CM, 134.98885653282196), Bank("forward", 32.0 * INVERSE_CM, 45.0))
+"""Banks of TOSCA (ISIS) as in Mantid's Abins: E_f = 32 cm⁻¹ = 3.97 meV. The Bragg angles of its analysers in P. C. H.
+Mitchell et al., Vibrational Spectroscopy with Neutrons, 2005, as in resins, give 3.32 and 3.35 meV."""
 
 
 def indirect_spectrum(
