@@ -92,13 +92,14 @@ class ForceConstants:
         )
         ph = _phonopy(cell, arrays["supercell_matrix"], arrays["primitive_matrix"])
         ph.force_constants = arrays["force_constants"].astype(float)
-        if "born" in arrays:
+        found = from_phonopy(ph)
+        if "born" in arrays:  # last, for every change to force constants with charges costs a new sum over dipoles
             ph.nac_params = {
                 "born": arrays["born"],
                 "dielectric": arrays["dielectric"],
                 "factor": float(arrays["dipole_factor"][0]),
             }
-        return from_phonopy(ph)
+        return found
 
 
 def from_phonopy(phonopy: Phonopy) -> ForceConstants:
@@ -213,9 +214,10 @@ def _from_members(members: dict[str, str], source: str) -> ForceConstants:
         ph.produce_force_constants(calculate_full_force_constants=False, fc_calculator="traditional", show_drift=False)
     else:
         ph.force_constants = parse_FORCE_CONSTANTS(Path(source) / "FORCE_CONSTANTS")
-    if "BORN" in members:
+    found = from_phonopy(ph)
+    if "BORN" in members:  # last, as in `ForceConstants.from_arrays`
         ph.nac_params = _nac_params(members["BORN"], ph)
-    return from_phonopy(ph)
+    return found
 
 
 def _nac_params(text: str, ph: Phonopy) -> Any:
