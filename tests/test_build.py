@@ -24,6 +24,7 @@ from crystals import (
     SILICON,
     SPECTRA,
     UNSTABLE,
+    ZINC_OXIDE,
     contents,
     pack_archive,
     stiffer,
@@ -197,7 +198,18 @@ if __name__ == "__main__":
     except KeyboardInterrupt:
         sys.exit(130)
 """
-SLOW = {"mesh_spacing": 0.35, "per_shell": 100, "n_points": 60}
+
+
+@pytest.fixture
+def nine(tmp_path):
+    """A folder of archives of zinc oxide, swollen by degrees."""
+    folder = tmp_path / "nine"
+    folder.mkdir()
+    for number in range(9):
+        atoms = ZINC_OXIDE.atoms.copy()
+        atoms.set_cell(atoms.cell.array * (1 + number / 1000), scale_atoms=True)
+        pack_archive(folder, replace(ZINC_OXIDE, atoms=atoms, number=4000 + number))
+    return folder
 
 
 def wait_for(path, crystals, process):
@@ -216,15 +228,15 @@ def kill_a_worker(process):
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="signals")
-def test_a_build_whose_processes_are_killed_makes_the_same_library_in_the_end(archives, thread, tmp_path):
+def test_a_build_whose_processes_are_killed_makes_the_same_library_in_the_end(nine, thread, tmp_path):
     """Workers are killed, then the whole; interrupted from the keyboard; workers killed again; then it may finish."""
     script, path = tmp_path / "build.py", tmp_path / "killed.zarr"
-    script.write_text(SCRIPT.replace("SETTINGS", ", ".join(f"{k}={v}" for k, v in SLOW.items())))
-    build_library([archives], tmp_path / "whole.zarr", cluster=thread, settings=RenderSettings(**SLOW))
+    script.write_text(SCRIPT.replace("SETTINGS", ", ".join(f"{k}={v}" for k, v in SPECTRA.items())))
+    build_library([nine], tmp_path / "whole.zarr", cluster=thread, settings=SETTINGS)
     expected = contents(Library(tmp_path / "whole.zarr"))
 
     def start():
-        command = [sys.executable, str(script), str(archives), str(path)]
+        command = [sys.executable, str(script), str(nine), str(path)]
         return subprocess.Popen(command, start_new_session=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
 
     def check(at_least):
@@ -242,15 +254,15 @@ def test_a_build_whose_processes_are_killed_makes_the_same_library_in_the_end(ar
     check(3)
 
     second = start()
-    assert wait_for(path, 6, second), second.stdout.read()
+    assert wait_for(path, 5, second), second.stdout.read()
     os.killpg(second.pid, signal.SIGINT)
     output, _ = second.communicate(timeout=60)
     assert second.returncode == 130, output
-    check(6)
+    check(5)
     assert not (path / "scratch").exists()
 
     third = start()
-    assert wait_for(path, 8, third), third.stdout.read()
+    assert wait_for(path, 7, third), third.stdout.read()
     kill_a_worker(third)
     output, _ = third.communicate()
     assert (third.returncode, output) == (0, b"")

@@ -21,6 +21,9 @@ from inscape.library.render import REFERENCE_TEMPERATURE, TEMPERATURES, RenderSe
 from inscape.library.store import FIRST_FORMAT, FORMAT, Failure, Library
 from inscape.spectra import native_energy_edges, native_q_edges
 
+SMALL = 2000
+"""Arrays of at most so many bytes are not compressed: that would take more time than all the rest of writing them."""
+
 BEGUN = {"crystals", "failures", "energy_edges", "q_edges"}
 """What stands in a folder where the start of a library was interrupted."""
 
@@ -95,7 +98,8 @@ class LibraryWriter(Library):
             group = zarr.create_group(store, attributes=attributes)  # opens the store; `with` closes it
             with store:
                 for key, value in arrays.items():
-                    group.create_array(key, data=value, chunks=value.shape)
+                    compressors: Any = "auto" if value.nbytes > SMALL else None
+                    group.create_array(key, data=value, chunks=value.shape, compressors=compressors)
         (self.path / "failures" / f"{name}.json").unlink(missing_ok=True)
         return Line(stamp_of(place), Entry.from_attributes(attributes))
 
