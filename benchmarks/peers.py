@@ -3,8 +3,9 @@
     python benchmarks/peers.py ARCHIVE...
 
 Five shells of |Q| with 30 random Q each, the same scattering lengths, Debye–Waller factor at 300 K from the same mesh.
-Spectra of a shell are broadened by σ = 1 meV; the table gives the largest difference in a bin of 0.5 meV, relative to
-that bin, among bins above 1 % of the shell's largest. First without Born charges, then with them.
+Spectra of a shell are Gaussians of σ = 1 meV every 0.5 meV. Each cell of the table has the largest difference of an
+energy, meV, and of a value of the spectrum, relative to it, among those above 1 % of the shell's largest. First without
+Born charges, with Euphonic as it is and with equal images (`euphonic_peer.equal_images`); then with charges.
 """
 
 from __future__ import annotations
@@ -18,15 +19,15 @@ from euphonic import ureg
 from euphonic_peer import equal_images, euphonic_constants, lengths_table
 
 from inscape.lattice import ForceConstants, modes_at, read_force_constants
-from inscape.scattering import broaden, displacements, reduced_intensities, scattering_lengths
+from inscape.scattering import displacements, reduced_intensities, scattering_lengths
 
 SHELLS = (1.0, 2.0, 3.5, 5.0, 7.0)
 PER_SHELL = 30
 KELVIN = 300.0
 
 
-def compare(constants: ForceConstants, *, equal: bool = False) -> tuple[float, float, float]:
-    """Largest difference of energies (meV), of a bin that matters, and of a shell's spectrum in the mean square."""
+def compare(constants: ForceConstants, *, equal: bool = False) -> tuple[float, float]:
+    """Largest difference of energies, meV, and of values of the spectrum that matter, relative."""
     crystal, lengths = constants.crystal, scattering_lengths(constants.crystal)
     vectors = np.random.default_rng(0).normal(size=(len(SHELLS) * PER_SHELL, 3))
     vectors *= (np.repeat(SHELLS, PER_SHELL) / np.linalg.norm(vectors, axis=1))[:, None]
@@ -47,33 +48,34 @@ def compare(constants: ForceConstants, *, equal: bool = False) -> tuple[float, f
     real = (energies > 0.05) & (modes.energies > 0.05)
     other = factors.structure_factors.to("barn").magnitude * np.where(real, energies, 0.0)
 
-    edges = np.arange(0, max(energies.max(), modes.energies.max()) + 5, 0.5)
-    spectra = []
-    for position, intensity in ((modes.energies, np.where(real, own, 0.0)), (energies, other)):
-        rows = [np.histogram(e, edges, weights=r)[0] for e, r in zip(position, intensity, strict=True)]
-        spectra.append(broaden(np.reshape(rows, (len(SHELLS), PER_SHELL, -1)).mean(axis=1), edges, 1.0))
-    matters = spectra[1] > 0.01 * spectra[1].max(axis=1, keepdims=True)
-    largest = float(np.abs(spectra[0] / np.where(matters, spectra[1], 1.0) - 1.0)[matters].max())
-    norms = np.linalg.norm(spectra[0] - spectra[1], axis=1) / np.linalg.norm(spectra[1], axis=1)
-    return float(np.abs(energies - modes.energies)[real].max()), largest, float(norms.max())
+    positions = np.arange(0, energies.max() + 5, 0.5)
+    mine, peers = (
+        np.array([
+            np.exp(-0.5 * (positions[:, None] - e.ravel()) ** 2) @ r.ravel()
+            for e, r in zip(np.split(energy, len(SHELLS)), np.split(intensity, len(SHELLS)), strict=True)
+        ])
+        for energy, intensity in ((modes.energies, np.where(real, own, 0.0)), (energies, other))
+    )
+    matters = peers > 0.01 * peers.max(axis=1, keepdims=True)
+    largest = np.abs(mine - peers)[matters] / peers[matters]
+    return float(np.abs(energies - modes.energies)[real].max()), float(largest.max())
 
 
 def main() -> None:
     """Print a table."""
     warnings.simplefilter("ignore")
-    print("| crystal | atoms | charges | images | energies, meV | largest bin | spectrum |")
-    print("|---|---|---|---|---|---|---|")
+    print("| crystal | atoms | as it is | equal images | with charges |\n|---|---|---|---|---|")
     for path in sys.argv[1:]:
         constants = read_force_constants(path)
         crystal, born = constants.crystal, constants.phonopy.nac_params
-        name = f"{crystal.formula} ({crystal.space_group})"
-        cases = [(None, False), (None, True)] + ([(born, True)] if born is not None else [])
-        for charges, equal in cases:
+        cells = [f"{crystal.formula} ({crystal.space_group})", str(crystal.n_atoms)]
+        for charges, equal in ((None, False), (None, True), (born, True)):
+            if charges is None and len(cells) == 4:
+                cells.append("–")
+                continue
             constants.phonopy.nac_params = charges
-            energy, largest, spectrum = compare(constants, equal=equal)
-            images, has = "equal" if equal else "as shipped", "no" if charges is None else "yes"
-            row = f"{name} | {crystal.n_atoms} | {has} | {images} | {energy:.1e} | {largest:.1e} | {spectrum:.1e}"
-            print(f"| {row} |", flush=True)
+            cells.append("{:.0e}, {:.0e}".format(*compare(constants, equal=equal)))
+        print(f"| {' | '.join(cells)} |", flush=True)
 
 
 if __name__ == "__main__":
