@@ -17,6 +17,7 @@ from inscape.errors import LibraryError
 from inscape.lattice import read_force_constants
 from inscape.library.cluster import Cluster
 from inscape.library.index import Line
+from inscape.library.interrupts import interrupts_wait
 from inscape.library.render import RenderSettings, render
 from inscape.library.store import Failure
 from inscape.library.writing import LibraryWriter
@@ -130,8 +131,8 @@ def build_library(
         todo = _unfinished(wanted, there, {} if retry_failed else library.failures, max_atoms)
         report = BuildReport([], {}, len(wanted) - len(todo))
         if todo:
-            from inscape.library.dispatch import connect, run  # Dask takes half a second to load
-
+            with interrupts_wait():  # Dask takes half a second to load
+                from inscape.library.dispatch import connect, run
             work = Work(library.path.absolute(), max_atoms, settings)
             say = progress or (lambda done, total, name: None)
             say(0, len(todo), "waiting for workers")

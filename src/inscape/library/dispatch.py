@@ -16,7 +16,7 @@ import signal
 import time
 from collections import Counter, deque
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from queue import Empty, SimpleQueue
 from typing import Any, TypeVar
 
@@ -26,6 +26,7 @@ from distributed.system import MEMORY_LIMIT
 
 from inscape.errors import LibraryError, MissingPackageError
 from inscape.library.cluster import QUEUES, Cluster
+from inscape.library.interrupts import interrupts_wait
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
@@ -70,10 +71,11 @@ def connect(cluster: Cluster) -> Iterator[Client]:
                 yield client
             return
         workers = cluster.workers or WORKERS
-        with dask.config.set(OWN_SCHEDULER), _one_thread_each():
-            started = _jobs(cluster, workers) if cluster.jobqueue else _processes(workers)
-            with started as address, _client(address) as client:
-                yield client
+        with dask.config.set(OWN_SCHEDULER), _one_thread_each(), ExitStack() as stack:
+            with interrupts_wait():
+                started = _jobs(cluster, workers) if cluster.jobqueue else _processes(workers)
+                client = stack.enter_context(_client(stack.enter_context(started)))
+            yield client
 
 
 def run(client: Client, work: Callable[[Item], Result], items: Iterable[Item]) -> Iterator[tuple[Item, Result | None]]:
