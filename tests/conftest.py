@@ -20,16 +20,25 @@ def archives(tmp_path_factory):
 
 
 @pytest.fixture(scope="session")
-def library(archives, tmp_path_factory):
+def thread():
+    """A running Dask cluster that takes no time to start: its one worker is a thread of this process."""
+    from distributed import LocalCluster
+
+    from inscape.library import Cluster
+
+    options = {"processes": False, "dashboard_address": "127.0.0.1:0", "memory_limit": None, "silence_logs": "CRITICAL"}
+    with LocalCluster(n_workers=1, threads_per_worker=1, **options) as running:
+        yield Cluster(scheduler=running.scheduler_address)
+
+
+@pytest.fixture(scope="session")
+def library(archives, thread, tmp_path_factory):
     """A library of them, roughly sampled: six in the split train (one for tuning), three in val, one in test."""
-    import inscape.library.build as build
-    from crystals import SPECTRA, SPLITS, Inline
-    from inscape.library import Library, RenderSettings
+    from crystals import SPECTRA, SPLITS
+    from inscape.library import Library, RenderSettings, build_library
 
     path = tmp_path_factory.mktemp("library") / "few.zarr"
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(build, "ProcessPoolExecutor", Inline)
-        build.build_library([archives], path, splits=SPLITS, settings=RenderSettings(**SPECTRA))
+    build_library([archives], path, cluster=thread, splits=SPLITS, settings=RenderSettings(**SPECTRA))
     return Library(path)
 
 

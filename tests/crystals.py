@@ -6,8 +6,7 @@ modes are real. Forces on a displaced supercell follow exactly, and no fetched d
 
 import io
 import tarfile
-from concurrent.futures import Future
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
 
 import numpy as np
 from ase import Atoms
@@ -18,6 +17,7 @@ from phonopy.interface.vasp import get_vasp_structure_lines
 from phonopy.structure.atoms import PhonopyAtoms
 
 from inscape.lattice import ForceConstants, from_phonopy
+from inscape.potentials.sevennet import N_FEATURES
 
 CUTOFF = 3.9
 """Longest spring, Å; less than half of every supercell here."""
@@ -109,7 +109,6 @@ SPECTRA = {"mesh_spacing": 0.6, "per_shell": 20, "n_points": 60}
 """Settings of rough spectra."""
 
 
-
 class ElementFeatures:
     """In place of the features of a universal potential: random numbers by element and nearest distance."""
 
@@ -117,31 +116,15 @@ class ElementFeatures:
         """Nothing to load."""
 
     def __call__(self, crystals):
-        """Features of each crystal, shape (n_atoms, 800)."""
+        """Features of each crystal, shape (n_atoms, n_features)."""
         return [self.of(c) for c in crystals]
 
     def of(self, c):
         """Features of one crystal."""
         first, lengths = neighbor_list("id", c.to_ase(), CUTOFF)
         nearest = [lengths[first == i].min() for i in range(c.n_atoms)]
-        rows = [np.random.default_rng(int(z)).normal(size=(2, 800)) for z in c.numbers]
+        rows = [np.random.default_rng(int(z)).normal(size=(2, N_FEATURES)) for z in c.numbers]
         return np.array([a + d * b for (a, b), d in zip(rows, nearest, strict=True)], dtype=np.float32)
-
-
-class Inline:
-    """A pool of processes without processes: work is done where it is submitted."""
-
-    def __init__(self, *arguments, **options):
-        pass
-
-    def submit(self, task, *arguments):
-        """Do it now."""
-        future = Future()
-        future.set_result(task(*arguments))
-        return future
-
-    def shutdown(self, **options):
-        """Nothing to do."""
 
 
 def spring_matrix(atoms, stiffness=1.0):
@@ -257,3 +240,14 @@ def write_folder(folder, material, **options):
 def stiffer(material, factor, number):
     """The same crystal with other springs, under another number."""
     return replace(material, stiffness=material.stiffness * factor, number=number)
+
+
+def contents(library):
+    """Everything in a library but the seconds it took, bit by bit."""
+    return {
+        name: (
+            {f.name: getattr(entry, f.name) for f in fields(entry) if f.name != "seconds"},
+            {key: (value.dtype.str, value.shape, value.tobytes()) for key, value in library.arrays(name).items()},
+        )
+        for name, entry in library.entries.items()
+    }

@@ -35,8 +35,14 @@ DOORS = {  # one heavy library, one door
     "sevenn": {"potentials"},
     "dask": {"library"},
     "distributed": {"library"},
+    "dask_jobqueue": {"library"},
     "zarr": {"library"},
+    "seekpath": {"scattering"},
+    "resins": {"scattering"},
     "matplotlib": {"plots"},
+    "lightning_fabric": {"training"},
+    "umap": {"explore"},
+    "chemiscope": {"explore"},
     "e3nn": {"structure_model"},
     "fastapi": {"web"},
     "typer": {"cli"},
@@ -111,7 +117,7 @@ def test_no_cycle_between_modules_inside_a_unit():
     assert not edges, f"import cycle among {sorted(edges)}"
 
 
-HEAVY = "[m for m in ('torch', 'sklearn', 'phonopy', 'sevenn', 'matplotlib', 'scipy') if m in sys.modules]"
+HEAVY = "[m for m in ('torch', 'sklearn', 'phonopy', 'sevenn', 'matplotlib', 'scipy', 'dask') if m in sys.modules]"
 
 
 def test_import_inscape_loads_nothing_heavy():

@@ -17,7 +17,7 @@ from inscape.cli import app, main
 from inscape.cli.predict import parse_kinds, parse_plane, unique_stems
 from inscape.cli.run_files import check_settings, read_run_file
 from inscape.errors import DataError, GridError, StructureError
-from inscape.library import BuildReport, Library, RenderSettings
+from inscape.library import BuildReport, Cluster, Failure, LibraryWriter, RenderSettings
 from inscape.library.summary import group_reasons
 from inscape.results import Prediction, make_prediction
 
@@ -254,18 +254,22 @@ def test_planes_and_kinds():
 
 @pytest.fixture
 def store(tmp_path):
-    """A library of two crystals and two failures."""
-    library = Library.create(tmp_path / "small.zarr", RenderSettings())
+    """A library of two crystals, which by mistake have one structure, and two failures."""
+    library = LibraryWriter.create(tmp_path / "small.zarr", RenderSettings())
     common = {
-        "space_group": "Fm-3m", "space_group_number": 225, "digest": "0", "imaginary_lowest_meV": 0.0,
-        "imaginary_q": [0, 0, 0], "highest_meV": 30.0,
+        "space_group": "Fm-3m",
+        "space_group_number": 225,
+        "digest": "0",
+        "imaginary_lowest_meV": 0.0,
+        "imaginary_q": [0, 0, 0],
+        "highest_meV": 30.0,
     }
     for name, split, formula, clean in (("mp-1", "train", "NaCl", True), ("mp-2", "val", "LiH", False)):
         varying = {"id": name, "split": split, "formula": formula, "clean": clean, "n_atoms": 2, "seconds": 0.5}
         born = {"has_born": clean, "imaginary_share": 0.0 if clean else 0.1}
         library.write(name, {"partial_dos": np.ones((2, 300), np.float32)}, common | varying | born)
-    library.write_failure("mp-3", "57 atoms in the primitive cell", n_atoms=57)
-    library.write_failure("mp-4", "102 atoms in the primitive cell", n_atoms=102)
+    library.write_failure("mp-3", Failure("57 atoms in the primitive cell", n_atoms=57))
+    library.write_failure("mp-4", Failure("102 atoms in the primitive cell", n_atoms=102))
     return library.path
 
 
@@ -274,13 +278,21 @@ def test_library_info(store):
     assert result.exit_code == 0
     assert "2  N atoms in the primitive cell" in result.stdout
     assert "0.50 s a crystal" in result.stdout
+    assert "one structure: mp-1, mp-2" in result.stdout
     summary = json.loads(run("library", "info", store, "--json").stdout)
     assert summary["crystals"] == 2
     assert list(summary["splits"]) == ["train", "val", "all"]
     assert summary["splits"]["val"] == {
-        "crystals": 1, "clean": 0, "imaginary": 1, "born": 0, "hydrogen": 1, "median_atoms": 2, "max_atoms": 2,
+        "crystals": 1,
+        "clean": 0,
+        "imaginary": 1,
+        "born": 0,
+        "hydrogen": 1,
+        "median_atoms": 2,
+        "max_atoms": 2,
     }
     assert summary["failures"] == {"N atoms in the primitive cell": 2}
+    assert summary["duplicates"] == [["mp-1", "mp-2"]]
     assert summary["bytes"] == sum(p.stat().st_size for p in store.rglob("*") if p.is_file())
 
 
@@ -300,15 +312,50 @@ def test_library_build_hands_its_options_on(tmp_path, monkeypatch):
 
     monkeypatch.setattr("inscape.library.build.build_library", build)
     (tmp_path / "splits.json").write_text('{"train": ["mp-1"], "val": ["mp-2"]}')
+    (tmp_path / "jobs.toml").write_text('cores = 8\nmemory = "16 GB"')
     options = ("--workers", 1, "--splits", tmp_path / "splits.json", "--only", "train,val", "--max-atoms", 9)
+    options += ("--jobqueue", "slurm", "--jobqueue-settings", tmp_path / "jobs.toml", "--retry-failed")
     result = run("library", "build", "a", "b", "-o", "out.zarr", *options)
     assert result.exit_code == 0
     assert called == {
-        "paths": [Path("a"), Path("b")], "output": Path("out.zarr"), "workers": 1, "max_atoms": 9,
-        "splits": {"mp-1": "train", "mp-2": "val"}, "only": {"train", "val"},
+        "paths": [Path("a"), Path("b")],
+        "output": Path("out.zarr"),
+        "max_atoms": 9,
+        "retry_failed": True,
+        "splits": {"mp-1": "train", "mp-2": "val"},
+        "only": {"train", "val"},
+        "cluster": Cluster(1, jobqueue="slurm", settings={"cores": 8, "memory": "16 GB"}),
     }
     assert "1 crystals rendered, 4 needed no more work" in result.stdout
     assert "1  … N forces are missing" in result.stdout
+    run("library", "build", "a", "-o", "out.zarr", "--scheduler", "tcp://somewhere:8786")
+    assert called["cluster"] == Cluster(scheduler="tcp://somewhere:8786")
+    run("library", "build", "a", "-o", "out.zarr")
+    assert called["cluster"] == Cluster()
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (("--scheduler", "somewhere"), "'somewhere' is no address of a Dask scheduler; expected one as tcp://host:8786"),
+        (("--scheduler", "tcp://127.0.0.1:1"), "no Dask scheduler answers at tcp://127.0.0.1:1"),
+        (("--scheduler", "nonsense://127.0.0.1:1"), "no Dask scheduler answers at nonsense://127.0.0.1:1"),
+        (("--scheduler", "tcp://127.0.0.1:1", "--workers", 3), "has its own workers"),
+        (("--jobqueue", "slrm"), "unknown queueing system 'slrm'; did you mean 'slurm'?"),
+        (("--jobqueue", "slurm", "--jobqueue-settings", "absent.toml"), "absent.toml: cannot be read"),
+        (("--jobqueue", "slurm", "--jobqueue-settings", "jobs.toml"), "unknown setting 'quue' of slurm; did you mean"),
+        (("--jobqueue-settings", "jobs.toml"), "not which one it is; give jobqueue too"),
+    ],
+)  # fmt: skip
+def test_clusters_that_are_not_there_are_refused(tmp_path, monkeypatch, capsys, options, message):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("inscape.library.dispatch.CONNECT_SECONDS", 0.2)
+    Path("jobs.toml").write_text('quue = "long"')
+    Path("salt.tar.lzma").touch()
+    code, _, err = run_main(monkeypatch, capsys, "library", "build", "salt.tar.lzma", "-o", "store", *options)
+    assert code == 2
+    assert message in err
+    assert err.count("\n") == 1
 
 
 def test_an_interrupted_build_says_how_to_go_on(monkeypatch):
@@ -339,8 +386,17 @@ def test_reasons_are_grouped():
 # ---- train and evaluate ----
 
 
-def function(library, *, kind: str = "dos", epochs: int = 3, rate: float = 0.1, hidden: tuple[int, ...] = (1,),
-             output: str | Path | None = None, minutes: float | None = None, progress: bool = False):
+def function(
+    library,
+    *,
+    kind: str = "dos",
+    epochs: int = 3,
+    rate: float = 0.1,
+    hidden: tuple[int, ...] = (1,),
+    output: str | Path | None = None,
+    minutes: float | None = None,
+    progress: bool = False,
+):
     """Stands for a training."""
 
 
@@ -380,8 +436,9 @@ def test_run_files_that_cannot_be_read(tmp_path):
 def test_train_hands_the_run_file_on(command, tmp_path, monkeypatch):
     called = {}
 
-    def training(library, *, kind: str = "dos", output: Path | None = None, minutes: float | None = None,
-                 progress: bool = False):
+    def training(
+        library, *, kind: str = "dos", output: Path | None = None, minutes: float | None = None, progress: bool = False
+    ):
         called.update(library=library, kind=kind, output=output, minutes=minutes, progress=progress)
         return Path("weights.safetensors")
 

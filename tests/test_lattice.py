@@ -1,10 +1,12 @@
 """Force constants and modes: every way to read gives the same, frequencies are right, what is broken is refused."""
 
 import lzma
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
+import inscape.lattice.dipoles as dipoles
 from crystals import (
     BRUCITE,
     CUTOFF,
@@ -274,6 +276,19 @@ def test_operations_map_like_atoms_onto_each_other(material):
         np.testing.assert_allclose(rotation @ rotation.T, np.eye(3), atol=1e-5)
         assert sorted(permutation) == list(range(len(numbers)))
         np.testing.assert_array_equal(numbers[permutation], numbers)
+
+
+@pytest.mark.parametrize("dim", [(1, 1, 1), (2, 2, 1)])
+def test_how_the_sum_over_dipoles_is_split_does_not_matter(dim, monkeypatch):
+    """A sharper splitting gives the same modes; the number of G that phonopy takes does not in a small supercell."""
+    charged = replace(QUARTZ, charges={"Si": 3.2, "O": -1.6}, dim=dim)
+    found = energies(force_constants_of(charged))
+    monkeypatch.setattr(dipoles, "SPREAD", 4.5)
+    monkeypatch.setattr(dipoles, "SMALLEST_WEIGHT", 1e-10)
+    np.testing.assert_allclose(energies(force_constants_of(charged)), found, atol=0.02)
+    fc = force_constants_of(charged)
+    fc.phonopy.nac_params = {k: v for k, v in fc.phonopy.nac_params.items() if k not in {"Lambda", "G_cutoff"}}
+    assert np.abs(energies(fc) - found).max() > 0.2
 
 
 # ---- arrays

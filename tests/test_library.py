@@ -1,72 +1,72 @@
-"""Libraries: nothing is lost, doubled or dropped silently, whatever happens to the build."""
+"""Libraries: what they hold, how they are read, and files that are there whole or not at all."""
 
 import json
 import shutil
+import tracemalloc
+from itertools import chain, count
 
 import numpy as np
 import pytest
+import zarr
 
-import inscape.library.build as build
-from crystals import (
-    BRUCITE,
-    FEW,
-    MATERIALS,
-    NACL,
-    QUARTZ,
-    SILICON,
-    SPECTRA,
-    SPLITS,
-    UNSTABLE,
-    Inline,
-    pack_archive,
-    write_folder,
-)
+import inscape.library.files as files
+import inscape.library.writing as writing
+from crystals import BRUCITE, FEW, MATERIALS, NACL, QUARTZ, SILICON, SPECTRA, SPLITS, contents
 from inscape.errors import LibraryError
 from inscape.lattice import modes_at, read_force_constants
 from inscape.library import (
+    Failure,
     Library,
+    LibraryWriter,
     RenderSettings,
-    build_library,
     chemical_system,
     composition,
     in_tuning_part,
     read_splits,
 )
-from inscape.library.build import find_calculations, identifier
+from inscape.library.build import find_calculations
 from inscape.library.summary import group_reasons, summarise
 from inscape.scattering import scattering_lengths, self_part
 from inscape.spectra import centres, native_energy_edges, native_q_edges
 
-SETTINGS = RenderSettings(**SPECTRA)
-SMALL = (FEW[0], FEW[1], FEW[4])
 WIDTHS = np.diff(native_energy_edges())
 
 
-@pytest.fixture
-def inline(monkeypatch):
-    """No processes are started."""
-    monkeypatch.setattr(build, "ProcessPoolExecutor", Inline)
+class Killed(BaseException):
+    """In place of the end of a process."""
+
+
+def dying(function, call):
+    """The function, but at its call of that number the process ends."""
+    calls = count()
+
+    def replacement(*arguments, **options):
+        if next(calls) == call:
+            raise Killed
+        return function(*arguments, **options)
+
+    return replacement
+
+
+def attributes(name, **changes):
+    """What a library has to know of a crystal."""
+    known = {
+        "id": name, "split": "train", "formula": "NaCl", "space_group": "Fm-3m", "space_group_number": 225,
+        "n_atoms": 2, "digest": f"{name:0>64}", "has_born": True, "clean": True, "imaginary_share": 0.0,
+        "imaginary_lowest_meV": 0.0, "imaginary_q": [0.0, 0.0, 0.0], "highest_meV": 30.0, "seconds": 0.5,
+    }  # fmt: skip
+    return known | changes
 
 
 @pytest.fixture
-def few(tmp_path):
-    """A folder of three archives."""
-    folder = tmp_path / "few"
-    folder.mkdir()
-    for material in SMALL:
-        pack_archive(folder, material)
-    return folder
-
-
-def contents(library):
-    """Everything but the seconds it took."""
-    return {
-        name: (
-            {k: v for k, v in vars(entry).items() if k != "seconds"},
-            {key: value.tobytes() for key, value in library.arrays(name).items()},
-        )
-        for name, entry in library.entries.items()
-    }
+def synthetic(tmp_path):
+    """A library of four crystals that were never rendered."""
+    library = LibraryWriter.create(tmp_path / "l.zarr", RenderSettings())
+    with library.building():
+        for number in range(4):
+            arrays = {"partial_dos": np.full((1, 5), number, np.float32), "numbers": np.arange(number + 1)}
+            library.add_to_index(library.write(f"mp-{number}", arrays, attributes(f"mp-{number}")))
+    return library
 
 
 # ---- what a library holds
@@ -96,16 +96,6 @@ def test_select(library):
     assert len(library.select()) == len(FEW) + len(MATERIALS)
 
 
-def test_unclean_crystals_are_left_out_unless_asked_for(inline, tmp_path, few):
-    pack_archive(few, UNSTABLE)
-    build_library([few], tmp_path / "l.zarr", settings=SETTINGS)
-    library = Library(tmp_path / "l.zarr")
-    assert UNSTABLE.id not in library.select()
-    assert UNSTABLE.id in library.select(clean=False)
-    assert library.entries[UNSTABLE.id].imaginary_share > 0.005
-    assert library.entries[UNSTABLE.id].imaginary_lowest_meV < -0.4
-
-
 def test_spectra_obey_their_sum_rules(library):
     q = centres(native_q_edges())
     for name in library.entries:
@@ -130,12 +120,6 @@ def test_force_constants_come_back(library, archives):
         np.testing.assert_allclose(modes_at(stored, q).energies, modes_at(original, q).energies, rtol=1e-4, atol=1e-3)
 
 
-def test_stream(library):
-    found = list(library.stream([NACL.id, QUARTZ.id], "partial_dos", "numbers"))
-    assert [set(a) for a in found] == [{"partial_dos", "numbers"}] * 2
-    assert [len(a["numbers"]) for a in found] == [2, 9]
-
-
 def test_summary(library):
     found = summarise(library)
     assert found["crystals"] == 11
@@ -144,6 +128,7 @@ def test_summary(library):
         "crystals": 6, "clean": 6, "imaginary": 0, "born": 0, "hydrogen": 1, "median_atoms": 2.0, "max_atoms": 2,
     }  # fmt: skip
     assert found["bytes"] == library.size() > 10_000
+    assert found["duplicates"] == []
     json.dumps(found)
 
 
@@ -152,137 +137,216 @@ def test_reasons_are_grouped():
     assert list(group_reasons(reasons).values()) == [2, 1]
 
 
-# ---- building
+# ---- reading
 
 
-def test_worker_processes_make_the_same_library(few, tmp_path, monkeypatch):
-    seen = []
-    report = build_library(
-        [few], tmp_path / "two.zarr", workers=2, settings=SETTINGS, progress=lambda *event: seen.append(event)
-    )
-    assert sorted(report.rendered) == [m.id for m in SMALL]
-    assert report.failed == {}
-    assert [event[:2] for event in seen] == [(1, 3), (2, 3), (3, 3)]
-    monkeypatch.setattr(build, "ProcessPoolExecutor", Inline)
-    build_library([few], tmp_path / "none.zarr", settings=SETTINGS)
-    assert contents(Library(tmp_path / "two.zarr")) == contents(Library(tmp_path / "none.zarr"))
+def test_batches_hold_each_crystal_once_in_an_order_of_its_own_for_each_seed(library):
+    names = library.select()
+
+    def order(**options):
+        return [list(batch) for batch in library.stream(names, "numbers", batch_size=4, **options)]
+
+    assert [len(batch) for batch in order()] == [4, 4, 3]
+    assert [*chain(*order())] == names
+    first, second = order(random_state=(0, 1)), order(random_state=(0, 2))
+    assert first == order(random_state=(0, 1)) != second
+    assert sorted(chain(*first)) == sorted(chain(*second)) == names
 
 
-def test_an_interrupted_build_goes_on_where_it_stopped(inline, few, tmp_path):
-    path = tmp_path / "l.zarr"
-
-    def stop(done, total, name):
-        raise KeyboardInterrupt
-
-    with pytest.raises(KeyboardInterrupt):
-        build_library([few], path, workers=1, settings=SETTINGS, progress=stop)
-    assert len(Library(path).entries) == 2  # one is reported, one was under way
-    written = {p: p.stat().st_mtime_ns for p in (path / "crystals").rglob("zarr.json")}
-    report = build_library([few], path, settings=SETTINGS)
-    assert (report.already, len(report.rendered)) == (2, 1)
-    assert all(p.stat().st_mtime_ns == t for p, t in written.items())
-    build_library([few], tmp_path / "whole.zarr", settings=SETTINGS)
-    assert contents(Library(path)) == contents(Library(tmp_path / "whole.zarr"))
-    again = build_library([few], path, settings=SETTINGS)
-    assert (again.rendered, again.failed, again.already) == ([], {}, 3)
+def test_batches_hold_the_arrays_asked_for(library):
+    (batch,) = library.stream([NACL.id, QUARTZ.id], "partial_dos", "numbers")
+    assert {name: set(a) for name, a in batch.items()} == {
+        name: {"partial_dos", "numbers"} for name in (NACL.id, QUARTZ.id)
+    }
+    assert [len(a["numbers"]) for a in batch.values()] == [2, 9]
+    np.testing.assert_array_equal(batch[QUARTZ.id]["partial_dos"], library.arrays(QUARTZ.id)["partial_dos"])
 
 
-def test_a_crystal_that_was_being_written_is_written_anew(inline, few, tmp_path):
-    """What a killed process leaves has a hidden name: neither listed nor in the way."""
-    path = tmp_path / "l.zarr"
-    build_library([few], path, settings=SETTINGS)
-    before = contents(Library(path))
-    name = SMALL[0].id
-    (path / "crystals" / name).rename(path / "crystals" / f".{name}.4711")
-    assert name not in Library(path).entries
-    report = build_library([few], path, settings=SETTINGS)
-    assert report.rendered == [name]
-    assert contents(Library(path)) == before
+def test_memory_of_a_stream_does_not_grow_with_the_library(tmp_path):
+    library = LibraryWriter.create(tmp_path / "l.zarr", RenderSettings())
+    powder = np.random.default_rng(0).normal(size=(100, 300)).astype(np.float16)  # 60 kB
+    names = [f"mp-{i}" for i in range(64)]
+    for name in names:
+        library.write(name, {"powder": powder}, attributes(name))
+
+    def peak(names):
+        tracemalloc.start()
+        total = sum(a["powder"].size for batch in library.stream(names, "powder", batch_size=4) for a in batch.values())
+        assert total == len(names) * powder.size
+        found = tracemalloc.get_traced_memory()[1]
+        tracemalloc.stop()
+        return found
+
+    peak(names[:4])  # what is imported and kept at first use
+    few, many = peak(names[:8]), peak(names)
+    assert many < few + 2 * powder.nbytes
+    assert few > 4 * powder.nbytes
 
 
-def test_a_crystal_written_twice_is_there_once(inline, few, tmp_path):
-    path = tmp_path / "l.zarr"
-    build_library([few], path, settings=SETTINGS)
-    library = Library(path)
-    before = contents(library)
-    library.write(SMALL[0].id, {"partial_dos": np.zeros((1, 3))}, {})
-    assert contents(Library(path)) == before
-    assert not list((path / "crystals").glob(".*"))
+# ---- the index
 
 
-def test_failures_are_listed_with_reasons(inline, few, tmp_path):
-    pack_archive(few, NACL, leave_out=["FORCE_SETS"])
-    (few / "materials-id-77-nonsense.tar.lzma").write_bytes(b"nothing")
-    path = tmp_path / "l.zarr"
-    report = build_library([few], path, settings=SETTINGS)
-    assert len(report.rendered) == 3
-    failures = Library(path).failures
-    assert failures == report.failed
-    assert set(failures) == {NACL.id, "mp-77"}
-    assert "expected POSCAR-unitcell" in failures[NACL.id]
-    assert "neither a phonondb archive" in failures["mp-77"]
-    again = build_library([few], path, settings=SETTINGS)
-    assert (again.rendered, again.failed, again.already) == ([], {}, 5)
+def test_a_library_is_known_from_its_index_alone(synthetic, monkeypatch):
+    expected = {f"mp-{i}": synthetic.line(f"mp-{i}").entry for i in range(4)}
+    monkeypatch.setattr(Library, "_entry", None)
+    assert Library(synthetic.path).entries == expected
 
 
-def test_large_crystals_wait_for_a_larger_limit(inline, tmp_path):
-    folder = tmp_path / "archives"
-    folder.mkdir()
-    for material in (QUARTZ, SILICON):
-        pack_archive(folder, material)
-    path = tmp_path / "l.zarr"
-    report = build_library([folder], path, settings=SETTINGS, max_atoms=4)
-    assert report.rendered == [SILICON.id]
-    assert report.failed == {QUARTZ.id: "9 atoms in the primitive cell, more than the 4 asked for"}
-    assert build_library([folder], path, settings=SETTINGS, max_atoms=8).already == 2
-    assert build_library([folder], path, settings=SETTINGS, max_atoms=9).rendered == [QUARTZ.id]
-    library = Library(path)
-    assert sorted(library.entries) == [SILICON.id, QUARTZ.id]
-    assert library.failures == {}
+@pytest.mark.parametrize("harm", ["missing", "foreign", "cut short", "of other columns"])
+def test_an_index_that_is_damaged_loses_nothing(synthetic, harm):
+    expected = Library(synthetic.path).entries
+    index = synthetic.path / "index.jsonl"
+    lines = index.read_text().splitlines(keepends=True)
+    if harm == "missing":
+        index.unlink()
+    elif harm == "foreign":
+        index.write_bytes(bytes(range(256)) * 9)
+    elif harm == "cut short":  # and then written on
+        index.write_text("".join(lines[:-1]) + lines[-1][:50] + lines[-1])
+    else:
+        index.write_text("".join([lines[0].replace('"formula", ', ""), *lines[1:]]))
+    assert Library(synthetic.path).entries == expected
+    with synthetic.building() as there:
+        assert there == set(expected)
+    assert sorted(index.read_text().splitlines(keepends=True)) == sorted(lines)
 
 
-def test_only_the_splits_asked_for(inline, few, tmp_path):
-    splits = {SMALL[0].id: "train", SMALL[1].id: "val"}
-    path = tmp_path / "l.zarr"
-    assert build_library([few], path, settings=SETTINGS, splits=splits, only={"val"}).rendered == [SMALL[1].id]
-    assert build_library([few], path, settings=SETTINGS, splits=splits, only={"none"}).rendered == [SMALL[2].id]
-    assert {e.id: e.split for e in Library(path).entries.values()} == {SMALL[1].id: "val", SMALL[2].id: "none"}
+def test_the_index_never_says_what_is_not_so(synthetic):
+    synthetic.file("mp-0").unlink()
+    synthetic.write("mp-1", {"partial_dos": np.ones((1, 9))}, attributes("mp-1", formula="KCl"))
+    synthetic.write("mp-9", {"partial_dos": np.ones((1, 5))}, attributes("mp-9"))
+    found = Library(synthetic.path).entries
+    assert list(found) == ["mp-1", "mp-2", "mp-3", "mp-9"]
+    assert found["mp-1"].formula == "KCl"
 
 
-def test_folders_and_yaml_files_are_calculations_too(inline, tmp_path):
-    inside = tmp_path / "calculations"
-    inside.mkdir()
-    write_folder(inside / "salt", NACL)
-    for paths in ([inside], [inside / "salt"]):
-        assert [identifier(p) for p in find_calculations(paths)] == ["salt"]
-    report = build_library([inside], tmp_path / "l.zarr", settings=SETTINGS)
-    assert report.rendered == ["salt"]
+# ---- whole or not at all
+
+
+STEPS = [  # the first call belongs to the note on its structure, the second to the crystal
+    (files.Path, "mkdir", 0), (files.os, "fsync", 0), (files.Path, "replace", 0), (writing, "ZipStore", 0),
+    (writing.zarr, "create_group", 0), (writing.ZipStore, "close", 0), (files.os, "fsync", 1),
+    (files.Path, "replace", 1),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("place", "step", "call"), STEPS, ids=[f"{step} {call}" for _, step, call in STEPS])
+@pytest.mark.parametrize("name", ["mp-9", "mp-1"], ids=["new", "there already"])
+def test_a_crystal_is_there_whole_or_not_at_all(synthetic, monkeypatch, place, step, call, name):
+    """Whatever step its writer dies at; what it leaves is not in the way, and the next build clears it."""
+    before = contents(Library(synthetic.path))
+    arrays = {"partial_dos": np.ones((1, 5), np.float32), "numbers": np.arange(2)}
+
+    with monkeypatch.context() as patch:
+        patch.setattr(files.Path, "unlink", lambda *_, **__: None)  # a dead process removes nothing
+        patch.setattr(place, step, dying(getattr(place, step), call))
+        with pytest.raises(Killed):
+            synthetic.write(name, arrays, attributes(name))
+    assert contents(Library(synthetic.path)) == before
+    line = synthetic.write(name, arrays, attributes(name))
+    with synthetic.building():
+        pass
+    assert not (synthetic.path / "scratch").exists()
+    found = Library(synthetic.path)
+    assert found.entries[name] == line.entry
+    np.testing.assert_array_equal(found.arrays(name)["partial_dos"], arrays["partial_dos"])
+    after = contents(found)
+    assert {n: after[n] for n in before if n != name} == {n: before[n] for n in before if n != name}
+
+
+START = [(files.Path, "mkdir", 0), (files.Path, "mkdir", 3), (zarr, "create_array", 1), (zarr, "create_group", 0)]
+
+
+@pytest.mark.parametrize(("place", "step", "call"), START, ids=[f"{step} {call}" for _, step, call in START])
+def test_a_library_whose_start_was_interrupted_is_started_again(tmp_path, monkeypatch, place, step, call):
+    with monkeypatch.context() as patch:
+        patch.setattr(place, step, dying(getattr(place, step), call))
+        with pytest.raises(Killed):
+            LibraryWriter.create(tmp_path / "l.zarr", RenderSettings())
+    library = LibraryWriter.create(tmp_path / "l.zarr", RenderSettings())
+    assert library.entries == library.failures == {}
+    np.testing.assert_array_equal(zarr.open_group(library.path)["q_edges"], native_q_edges())
+
+
+def test_failures_are_kept_with_their_reasons(synthetic):
+    failures = {"mp-7": Failure("ä: ≠", source="x"), "mp-8": Failure("41 atoms", n_atoms=41)}
+    for name, failure in failures.items():
+        synthetic.write_failure(name, failure)
+    assert Library(synthetic.path).failures == failures
+    synthetic.write("mp-7", {"partial_dos": np.ones((1, 5))}, attributes("mp-7"))  # succeeds at last
+    assert list(Library(synthetic.path).failures) == ["mp-8"]
+
+
+# ---- structures that are there more than once
+
+
+def test_duplicates_are_found(synthetic):
+    assert Library(synthetic.path).duplicates == []
+    digest = attributes("mp-2")["digest"]
+    assert synthetic.twin("mp-9", digest) == "mp-2"
+    assert synthetic.twin("mp-2", digest) is None
+    assert synthetic.twin("mp-9", "f" * 64) is None
+    synthetic.write("mp-9", {"partial_dos": np.ones((1, 5))}, attributes("mp-9", digest=digest))
+    assert Library(synthetic.path).duplicates == [["mp-2", "mp-9"]]
+
+
+def test_the_twin_of_a_crystal_that_was_removed_is_no_twin(synthetic):
+    synthetic.file("mp-2").unlink()
+    assert synthetic.twin("mp-9", attributes("mp-2")["digest"]) is None
+
+
+# ---- the first format
+
+
+@pytest.fixture
+def first(library, tmp_path):
+    """The same library as it was written in the first format."""
+    path = tmp_path / "first.zarr"
+    root = zarr.open_group(path, mode="a")
+    root.create_array("energy_edges", data=native_energy_edges())
+    root.attrs.update(library.attributes | {"format": "inscape-library-1"})
+    (path / "failures").mkdir()
+    for name in library.entries:
+        with library._group(name) as source:
+            group = zarr.open_group(path / "crystals" / name, mode="w")
+            for key in source.array_keys():
+                group.create_array(key, data=source[key][...], chunks=source[key].shape)
+            group.attrs.update(source.attrs)
+    (path / "failures" / "mp-3.json").write_text('{"reason": "57 atoms", "n_atoms": 57}')
+    (path / "crystals" / ".mp-4.4711").mkdir()  # was being written
+    return path
+
+
+def test_libraries_of_the_first_format_are_read_and_written_on(first, library):
+    found = Library(first)
+    assert contents(found) == contents(library)
+    assert found.failures == {"mp-3": Failure("57 atoms", n_atoms=57)}
+    assert NACL.id in found
+    assert found.force_constants(NACL.id).has_born
+    assert summarise(found)["crystals"] == len(library.entries)
+
+    writer = LibraryWriter.create(first, RenderSettings(**SPECTRA))
+    with writer.building() as there:
+        assert there == set(library.entries)
+        writer.add_to_index(writer.write("mp-9", library.arrays(NACL.id), attributes("mp-9")))
+    assert not (first / "crystals" / ".mp-4.4711").exists()
+    found = Library(first)
+    assert found.attributes["format"] == "inscape-library-2"
+    assert set(found.entries) == {*library.entries, "mp-9"}
+    assert writer.twin("mp-9", library.entries[NACL.id].digest) == NACL.id
+    assert {n: c for n, c in contents(found).items() if n != "mp-9"} == contents(library)
 
 
 # ---- refusals
 
 
-def test_two_calculations_of_one_id_are_refused(inline, few, tmp_path):
-    other = tmp_path / "other"
-    other.mkdir()
-    pack_archive(other, SMALL[0])
-    with pytest.raises(LibraryError, match=f"would both be {SMALL[0].id}"):
-        build_library([few, other], tmp_path / "l.zarr", settings=SETTINGS)
-    assert len(build_library([few, few], tmp_path / "l.zarr", settings=SETTINGS).rendered) == 3
-
-
-def test_other_settings_are_refused(inline, few, tmp_path):
-    build_library([few / SMALL[0].archive], tmp_path / "l.zarr", settings=SETTINGS)
-    with pytest.raises(LibraryError, match=r"was started with .* give the same settings or another folder"):
-        build_library([few], tmp_path / "l.zarr", settings=RenderSettings(0.5))
-
-
-def test_a_folder_that_is_no_library_is_left_alone(few):
-    with pytest.raises(LibraryError, match="not empty and not a library"):
-        build_library([few], few, settings=SETTINGS)
-    assert sorted(p.name for p in few.iterdir()) == sorted(m.archive for m in SMALL)
-    with pytest.raises(LibraryError, match=r"not a library of spectra|format is None"):
-        Library(few)
+def test_one_build_at_a_time(synthetic):
+    other = LibraryWriter(synthetic.path)
+    refusal = pytest.raises(LibraryError, match="another build is writing to this library")
+    with synthetic.building(), refusal, other.building():
+        pass
+    with other.building():
+        pass
 
 
 def test_what_is_not_there_is_refused(library, tmp_path):
@@ -295,6 +359,18 @@ def test_what_is_not_there_is_refused(library, tmp_path):
         find_calculations([tmp_path / "empty"])
     with pytest.raises(LibraryError, match="holds no crystal mp-0"):
         library.arrays("mp-0")
+    with pytest.raises(LibraryError, match=r"has no array 'pwder'; it has .*, powder"):
+        library.arrays(NACL.id, "pwder")
+
+
+@pytest.mark.parametrize("harm", ["cut", "changed"])
+def test_a_damaged_crystal_is_named(synthetic, harm):
+    place = synthetic.file("mp-3")
+    content = bytearray(place.read_bytes())
+    content[content.index(b"zarr_format")] ^= 1
+    place.write_bytes(content if harm == "changed" else content[:-30])
+    with pytest.raises(LibraryError, match=r"mp-3\.zip: damaged .* remove it and build again"):
+        synthetic.arrays("mp-3")
 
 
 def test_a_library_of_another_format_is_refused(library, tmp_path):
@@ -302,7 +378,7 @@ def test_a_library_of_another_format_is_refused(library, tmp_path):
     path.mkdir()
     shutil.copy(library.path / "zarr.json", path)
     text = (path / "zarr.json").read_text()
-    (path / "zarr.json").write_text(text.replace("inscape-library-1", "inscape-library-0"))
+    (path / "zarr.json").write_text(text.replace("inscape-library-2", "inscape-library-0"))
     with pytest.raises(LibraryError, match="format is 'inscape-library-0'"):
         Library(path)
 

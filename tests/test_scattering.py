@@ -32,7 +32,7 @@ from inscape.scattering import (
     self_part,
     to_scattering,
 )
-from inscape.scattering.plane import share_by_symmetry
+from inscape.scattering.wave_vectors import share_by_symmetry
 from inscape.spectra import native_energy_edges, uniform_edges
 from inscape.structures import Crystal
 from inscape.units import HBAR2_2U, KB
@@ -281,7 +281,7 @@ def test_points_that_share_modes_by_symmetry_scatter_alike(material):
         [reduced_intensities(shared, j, images[i : i + 1], lengths, tensors) for i, j in enumerate(index)]
     )
     expected = broadened(direct.energies, intensities(direct, vectors, tensors, lengths))
-    agree(broadened(shared.energies[index], found), expected, 1e-5)
+    agree(broadened(shared.energies[index], found), expected, 2e-5)  # shared q are rounded to 1e-7
 
 
 # ---- maps
@@ -356,9 +356,7 @@ def test_single_points_of_a_powder():
     vectors, spectra = powder_points(modes, edges, EDGES, lengths, tensors, n_points=40, rng=rng)
     assert spectra.shape == (40, 300)
     direct = at(fc, vectors)
-    np.testing.assert_allclose(
-        spectra @ np.diff(EDGES), intensities(direct, vectors, tensors).sum(axis=1), rtol=1e-6
-    )
+    np.testing.assert_allclose(spectra @ np.diff(EDGES), intensities(direct, vectors, tensors).sum(axis=1), rtol=1e-6)
     counts = np.histogram(np.linalg.norm(vectors, axis=1), edges)[0]
     assert counts.min() >= 1
 
@@ -437,13 +435,18 @@ def test_an_element_without_a_length_is_refused():
 # ---- Euphonic
 
 
-def compare_with_euphonic(force_constants, folder, kelvin=None, absorption=0.0):
-    """Energies, and structure factors summed over groups of degenerate modes, at 20 wave vectors."""
+def compare_with_euphonic(force_constants, folder, kelvin=None, born=False, absorption=0.0):
+    """Energies, and structure factors summed over groups of degenerate modes, at 20 wave vectors.
+
+    Born charges are transposed, for Euphonic contracts q with the other of their indices than phonopy.
+    """
     euphonic = pytest.importorskip("euphonic")
     ureg = euphonic.ureg
     fc = from_phonopy(force_constants.phonopy)
-    fc.phonopy.nac_params = None
+    charges = fc.phonopy.nac_params if born else None
+    fc.phonopy.nac_params = charges and {**charges, "born": charges["born"].transpose(0, 2, 1).copy()}
     fc.phonopy.save(folder / "phonopy.yaml", settings={"force_constants": True})
+    fc.phonopy.nac_params = charges
     theirs = euphonic.ForceConstants.from_phonopy(path=str(folder), summary_name="phonopy.yaml")
     crystal, vectors = fc.crystal, wave_vectors(20)
     options = {"asr": None, "use_c": False}
@@ -460,13 +463,14 @@ def compare_with_euphonic(force_constants, folder, kelvin=None, absorption=0.0):
         on_mesh = theirs.calculate_qpoint_phonon_modes(mesh, **options)
         damping = on_mesh.calculate_debye_waller(kelvin * ureg.K, frequency_min=0.01 * ureg.meV, symmetrise=False)
     factors = them.calculate_structure_factor(scattering_lengths=b, dw=damping).structure_factors
-    np.testing.assert_allclose(modes.energies, them.frequencies.to("meV").magnitude, atol=1e-3)
+    np.testing.assert_allclose(modes.energies, them.frequencies.to("meV").magnitude, atol=5e-3 if born else 1e-3)
     ours = intensities(modes, vectors, tensors, lengths) / modes.energies
     for energies, mine, other in zip(modes.energies, ours, factors.to("barn").magnitude, strict=True):
         starts = np.flatnonzero(np.diff(energies, prepend=-1.0) > 0.01)
         mine, other = np.add.reduceat(mine, starts), np.add.reduceat(other, starts)
         real = energies[starts] > 0.05
-        np.testing.assert_allclose(mine[real], other[real], rtol=1e-6, atol=1e-6 * other[real].max())
+        tolerance = 3e-3 if born else 1e-6
+        np.testing.assert_allclose(mine[real], other[real], rtol=tolerance, atol=tolerance * other[real].max())
 
 
 @pytest.mark.filterwarnings("ignore")
@@ -487,12 +491,19 @@ def test_euphonic_agrees_on_the_debye_waller_factor(tmp_path):
 
 
 @pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize("material", [NACL, ZINC_OXIDE], ids=lambda m: m.name)
+def test_euphonic_agrees_with_born_charges(material, tmp_path):
+    compare_with_euphonic(force_constants_of(material), tmp_path, born=True)
+
+
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize("born", [False, True])
 @pytest.mark.parametrize("name", ["7000-sio2", "2133-zno", "1143-al2o3", "149-si", "24341-csbeh3"])
-def test_euphonic_agrees_on_crystals_of_the_database(name, tmp_path):
+def test_euphonic_agrees_on_crystals_of_the_database(name, born, tmp_path):
     paths = list(SAMPLE.glob(f"materials-id-{name}-*")) if SAMPLE.exists() else []
     if not paths:
         pytest.skip("no sample of the phonon database here")
-    compare_with_euphonic(read_force_constants(paths[0]), tmp_path)
+    compare_with_euphonic(read_force_constants(paths[0]), tmp_path, born=born)
 
 
 def test_forces_in_an_archive_and_springs_scatter_alike():

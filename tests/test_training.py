@@ -1,6 +1,8 @@
 """The training loop: laws of its schedule and history, reproducible bits, exact resume, files that can be trusted."""
 
 import json
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -17,10 +19,10 @@ from inscape.training import (
     load_weights,
     read_tensors,
     save_weights,
-    schedule,
-    shuffled,
     write_tensors,
 )
+from inscape.training.batches import batches_of, shuffled
+from inscape.training.optimisation import clip_gradients, schedule
 
 torch.set_num_threads(1)
 
@@ -101,8 +103,20 @@ def test_schedule_rises_then_falls_to_zero():
     assert rates[100] == pytest.approx(0, abs=1e-12)
 
 
+def test_gradients_are_clipped_to_a_norm_and_else_left_alone():
+    network = perceptron()
+    squared(network, (X, Y)).backward()
+    before = [p.grad.clone() for p in network.parameters()]
+    norm = torch.stack([g.norm() for g in before]).norm()
+    clip_gradients(network, float(norm) + 1)
+    assert all(torch.equal(p.grad, g) for p, g in zip(network.parameters(), before, strict=True))
+    clip_gradients(network, 0.5 * float(norm))
+    for parameter, gradient in zip(network.parameters(), before, strict=True):
+        torch.testing.assert_close(parameter.grad, 0.5 * gradient)
+
+
 def test_every_sample_once_an_epoch():
-    parts = list(shuffled(23, 5))
+    parts = list(batches_of(shuffled(23), 5))
     assert [len(p) for p in parts] == [5, 5, 5, 5, 3]
     assert sorted(np.concatenate(parts)) == list(range(23))
 
@@ -345,3 +359,79 @@ def test_weights_are_no_checkpoint(tmp_path):
     with pytest.raises(WeightsError, match="not a training checkpoint"):
         fit_network(perceptron(), squared, regression(), checkpoint=path, resume=True)
     assert read_tensors(path)[1]["kind"] == "weights"
+
+
+# ---- precision, progress, many devices
+
+
+def test_short_floats_learn_too():
+    network = perceptron()
+    history = fit_network(
+        network, squared, regression(), epochs=60, batch_size=8, learning_rate=0.03, precision="bfloat16"
+    )
+    assert history[-1].training < 0.05 * history[0].training
+    assert next(network.parameters()).dtype == torch.float32
+    exact = fit_network(perceptron(), squared, regression(), epochs=1, batch_size=8, learning_rate=0.03)
+    assert exact[0].training != history[0].training
+
+
+def test_each_step_knows_how_far_it_is_and_each_epoch_is_reported(tmp_path):
+    shares, epochs = [], []
+    options = {"epochs": 4, "batch_size": 10, "checkpoint": tmp_path / "run"}
+    fit_network(perceptron(), squared, regression(), on_step=shares.append, report=epochs.append, **options)
+    assert shares == pytest.approx(np.arange(16) / 16)
+    assert [e.epoch for e in epochs] == [1, 2, 3, 4]
+    again = []
+    fit_network(perceptron(), squared, regression(), max_minutes=0, **options)
+    fit_network(perceptron(), squared, regression(), resume=True, on_step=again.append, **options)
+    assert again == pytest.approx(np.arange(4, 16) / 16)
+
+
+def test_tensorboard_gets_every_epoch(tmp_path):
+    events = pytest.importorskip("tensorboard.backend.event_processing.event_accumulator")
+    from inscape.training import tensorboard
+
+    history = fit_network(perceptron(), squared, regression(), epochs=3, report=tensorboard(tmp_path))
+    log = events.EventAccumulator(str(tmp_path)).Reload()
+    assert [s.value for s in log.Scalars("training")] == pytest.approx([e.training for e in history])
+
+
+TWO_PROCESSES = """
+import sys
+import torch
+from torch import nn
+from inscape.training import Batches, fit_network
+
+torch.set_num_threads(1)
+torch.manual_seed(0)
+x = torch.randn(43, 5)          # 41 to learn from: the last batch holds 1, so one process gets nothing
+y = x.sum(dim=1).sin()
+network = nn.Sequential(nn.Linear(5, 8), nn.Tanh(), nn.Linear(8, 1))
+data = Batches(41, lambda i: (x[i], y[i]))
+held_out = Batches(2, lambda i: (x[41:][i], y[41:][i]))
+loss = lambda n, b: (n(b[0])[:, 0] - b[1]).square().mean()
+seen = []
+history = fit_network(
+    network, loss, data, validation=held_out, epochs=5, batch_size=8, learning_rate=0.01,
+    devices=int(sys.argv[1]), strategy="ddp", report=seen.append,
+)
+if seen:
+    torch.save([network.state_dict(), [e.training for e in history], [e.validation for e in history]], sys.argv[2])
+"""
+
+
+@pytest.mark.slow
+def test_two_processes_find_what_one_does(tmp_path):
+    pytest.importorskip("lightning_fabric")
+    (tmp_path / "train.py").write_text(TWO_PROCESSES)
+    found = []
+    for devices in ("1", "2"):
+        command = [sys.executable, str(tmp_path / "train.py"), devices, str(tmp_path / devices)]
+        done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=120)
+        assert done.returncode == 0, done.stderr
+        found.append(torch.load(tmp_path / devices))
+    (one, training, validation), (two, other_training, other_validation) = found
+    for name, value in one.items():
+        torch.testing.assert_close(two[name], value, rtol=0, atol=1e-5)
+    assert other_training == pytest.approx(training, abs=1e-5)
+    assert other_validation == pytest.approx(validation, abs=1e-5)

@@ -36,9 +36,13 @@ def test_weights_never_saw_what_is_reported_on(path):
         assert not ids & names
 
 
-def test_all_weights_learned_from_the_same_crystals():
-    found = {tuple(load_weights(path)[1].ids) for path in FILES}
-    assert len(found) <= 1
+def test_codes_know_no_crystal_that_their_prediction_does_not():
+    """Autoencoders may be older than what predicts their codes, and then saw a part of its crystals."""
+    ids = {path.stem: set(load_weights(path)[1].ids) for path in FILES}
+    learned = {frozenset(found) for name, found in ids.items() if name.startswith("structure-")}
+    assert len(learned) <= 1
+    for found in ids.values():
+        assert found <= set().union(*learned)
 
 
 def test_weights_are_small():

@@ -4,6 +4,7 @@
     ├── StructureError           a crystal structure that cannot be used
     ├── ForceConstantsError      force constants that cannot be read or break a sum rule
     ├── GridError                an energy, |Q| or plane grid that makes no sense
+    ├── InstrumentError          an instrument that does not exist, or not in this setting
     ├── DataError                data that do not fit the model or file they are given to
     ├── LibraryError             a spectral library that is missing, foreign or damaged
     ├── WeightsError             a checkpoint that is missing, foreign or damaged
@@ -28,6 +29,10 @@ class ForceConstantsError(InscapeError, ValueError):
 
 class GridError(InscapeError, ValueError):
     """A grid or plane that makes no sense."""
+
+
+class InstrumentError(InscapeError, ValueError):
+    """An instrument that does not exist, or not in this setting."""
 
 
 class DataError(InscapeError, ValueError):

@@ -9,9 +9,11 @@ import re
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import xarray as xr
+from matplotlib import colormaps
 from matplotlib.axes import Axes
 from matplotlib.collections import QuadMesh
 from matplotlib.colors import LogNorm
@@ -21,6 +23,9 @@ from numpy.typing import NDArray
 
 from inscape.errors import DataError
 from inscape.units import GAS_CONSTANT
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 Array = NDArray[np.floating]
 
@@ -277,9 +282,7 @@ def _frame_plane(dataset: xr.Dataset, ax: Axes) -> None:
             _edge_text(dataset, ax, name, (x, y), away * (1.0 if text == f"{tick:g}" else 2.9), text)
 
 
-def _edge_text(
-    dataset: xr.Dataset, ax: Axes, name: str, place: tuple[float, float], away: float, text: str
-) -> None:
+def _edge_text(dataset: xr.Dataset, ax: Axes, name: str, place: tuple[float, float], away: float, text: str) -> None:
     """Text beside the lower edge (h) or the left edge (k) of the plane, turned along it when it is long."""
     angle = float(dataset.attrs["plane_angle_degree"]) if name == "k" else 0.0
     normal = np.deg2rad(angle + 90 if name == "k" else -90)
@@ -287,3 +290,45 @@ def _edge_text(
     turned = angle if len(text) > 4 else 0.0
     size = "medium" if len(text) > 4 else "small"
     ax.text(x, y, text, ha="center", va="center", rotation=turned, rotation_mode="anchor", fontsize=size)
+
+
+# ------------------------------------------------------------------------------------------------------ codes
+
+
+def plot_code_map(coordinates: Array, values: Array | None = None, ax: Axes | None = None, *, label: str = "") -> Axes:
+    """Codes as points in two coordinates, shape (n, 2), coloured by ``values``, shape (n,), that ``label`` names."""
+    ax = ax or _new_axes()
+    x, y = coordinates.T
+    points = ax.scatter(x, y, c=INK if values is None else values, s=8, cmap=COLOUR_MAP, linewidths=0)
+    ax.set_xticks([])
+    ax.set_yticks([])
+    if values is not None:
+        ax.figure.colorbar(points, ax=ax, label=label)
+    return _titled(ax, "Codes")
+
+
+def plot_traversal(
+    axis: Array, decoded: Array, values: Array, ax: Axes | None = None, *, label: str = "", name: str = "element"
+) -> Axes:
+    """Spectra, shape (steps, n), decoded along one element of a code, from its lowest value (dark) to its highest."""
+    ax = ax or _new_axes()
+    shades = colormaps[COLOUR_MAP](np.linspace(0, 0.85, len(values)))
+    for spectrum, value, shade in zip(decoded, values, shades, strict=True):
+        ax.plot(axis, spectrum, color=shade, label=f"{value:+.2g}")
+    ax.set_xlabel(label)
+    ax.legend(title=name, frameon=False, fontsize="small")
+    return _titled(ax, f"Decoded along {name}")
+
+
+def plot_curves(table: pd.DataFrame, ax: Axes | None = None, *, label: str = "", logarithmic: bool = True) -> Axes:
+    """Columns of a table over its index, as `inscape.explore` makes them: rate–distortion, labels needed."""
+    ax = ax or _new_axes()
+    for colour, column in zip(COLOURS, table.columns, strict=False):
+        ax.plot(table.index, table[column], "o-", color=colour, label=str(column))
+    ax.set_xscale("log", base=2)
+    if logarithmic:
+        ax.set_yscale("log")
+    ax.set_xlabel(str(table.index.name))
+    ax.set_ylabel(label)
+    ax.legend(frameon=False)
+    return ax

@@ -51,9 +51,7 @@ def heat_capacity(dos: Array, edges: Array, temperatures: ArrayLike) -> Array:
 
 def entropy(dos: Array, edges: Array, temperatures: ArrayLike) -> Array:
     """Entropy S = k_B ∫ g [y/(exp y − 1) − ln(1 − exp(−y))] dE, J mol⁻¹ K⁻¹; arguments as for `heat_capacity`."""
-    return GAS_CONSTANT * _per_atom(
-        lambda e, y: y / np.expm1(y) - np.log(-np.expm1(-y)), dos, edges, temperatures
-    )
+    return GAS_CONSTANT * _per_atom(lambda e, y: y / np.expm1(y) - np.log(-np.expm1(-y)), dos, edges, temperatures)
 
 
 def internal_energy(dos: Array, edges: Array, temperatures: ArrayLike) -> Array:

@@ -16,6 +16,7 @@ from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted, validate_data
 from torch import Tensor
 
+from inscape.autoencoders.parts import from_plain, to_plain
 from inscape.autoencoders.rows import Floats, Rows, Statistics, as_rows, as_weights, check_values, statistics
 from inscape.errors import DataError, WeightsError
 from inscape.training import Header, load_weights, save_weights
@@ -162,11 +163,15 @@ class BaseAutoencoder(TransformerMixin, BaseEstimator, ABC):  # type: ignore[mis
         return save_weights(path, common | dict(self._state()), header, dtype=torch.float16 if half else None)
 
     @classmethod
-    def load(cls, path: str | Path) -> Self:
-        """The estimator that `save` wrote; `WeightsError` if the file is missing, damaged or of another class."""
+    def load(cls, path: str | Path, **parameters: Any) -> Self:
+        """The estimator that `save` wrote; `WeightsError` if the file is missing, damaged or of another class.
+
+        ``parameters`` stand in for what no file can hold: ``architecture``, if it was a pair of torch modules. What a
+        file of an earlier version does not name has its default.
+        """
         tensors, header = load_weights(path, class_name=cls.__name__)
         try:
-            model = cls(**header.parameters)
+            model = cls(**{name: from_plain(value) for name, value in header.parameters.items()} | parameters)
             model.dtype_ = np.dtype(header.extra["dtype"])
             model._take_shape(tuple(header.extra["shape"]), int(header.extra["n_samples"]))
             model.mean_ = tensors.pop("mean_").numpy().reshape(model.shape_)
@@ -174,6 +179,8 @@ class BaseAutoencoder(TransformerMixin, BaseEstimator, ABC):  # type: ignore[mis
             model.digest_, model.grids_, model.ids_ = header.data_digest, header.grids, header.ids
             model.seed_ = int(header.seed or 0)
             model._restore(tensors)
+        except WeightsError:
+            raise
         except (KeyError, RuntimeError, TypeError, ValueError) as error:
             raise WeightsError(
                 f"{path} (inscape {header.version}) does not fit this version's {cls.__name__}: {error}"
@@ -188,13 +195,7 @@ class BaseAutoencoder(TransformerMixin, BaseEstimator, ABC):  # type: ignore[mis
         if len(rows) < 2:
             raise DataError(f"fit got {len(rows)} sample; at least 2 samples are needed")
         validate_data(self, X, skip_check_array=True)
-        limit = min(len(rows), rows.size)
-        n_components = limit if self.n_components is None else self.n_components
-        if not isinstance(n_components, int | np.integer) or not 1 <= n_components <= limit:
-            raise DataError(
-                f"n_components = {n_components}; expected a whole number from 1 to {limit}, "
-                f"the lesser of {len(rows)} samples and {rows.size} features"
-            )
+        self._check_n_components(rows)
         weights = as_weights(sample_weight, len(rows), rows.dtype)
         found = statistics(rows, weights)
         self.dtype_ = rows.dtype
@@ -206,6 +207,21 @@ class BaseAutoencoder(TransformerMixin, BaseEstimator, ABC):  # type: ignore[mis
         self.grids_: dict[str, dict[str, Any]] = {}
         self.ids_: list[str] = []
         return rows, weights, found
+
+    def _check_n_components(self, rows: Rows) -> None:
+        limit = self._limit(len(rows), rows.size)
+        n_components = limit if self.n_components is None else self.n_components
+        if not isinstance(n_components, int | np.integer) or n_components < 1:
+            raise DataError(f"n_components = {n_components}; expected a whole number from 1")
+        if limit is not None and n_components > limit:
+            raise DataError(
+                f"n_components = {n_components}; expected a whole number from 1 to {limit}, "
+                f"the lesser of {len(rows)} samples and {rows.size} features"
+            )
+
+    def _limit(self, n_samples: int, size: int) -> int | None:
+        """The longest code that makes sense; None where there is none."""
+        return min(n_samples, size)
 
     def _take_shape(self, shape: tuple[int, ...], n_samples: int) -> None:
         self.shape_ = shape
@@ -243,7 +259,10 @@ def plain_parameters(estimator: BaseEstimator) -> dict[str, Any]:
     parameters = dict(estimator.get_params(deep=False))
     if isinstance(parameters.get("random_state"), np.random.RandomState):
         parameters["random_state"] = estimator.seed_
+    if not isinstance(parameters.get("architecture", ""), str):
+        parameters["architecture"] = "given as torch modules"  # as which they have to be given again
     try:
+        parameters = {name: to_plain(value) for name, value in parameters.items()}
         return dict(json.loads(json.dumps(parameters, default=_item)))
     except TypeError as error:
         raise WeightsError(f"{type(estimator).__name__} cannot be saved: {error}") from None

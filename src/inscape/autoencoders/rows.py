@@ -8,7 +8,9 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
+from torch import Tensor
 
 from inscape.errors import DataError
 
@@ -50,6 +52,13 @@ class Rows:
     def take(self, indices: Indices | slice) -> Floats:
         """Some rows, shape (m, size), always a copy."""
         return np.array(self.data[indices], dtype=self.dtype).reshape(-1, self.size)
+
+    def in_memory(self) -> Tensor | None:
+        """All rows as one tensor that shares their memory; None where they would have to be copied or read."""
+        data = self.data
+        if isinstance(data, np.memmap) or data.dtype != self.dtype or not data.flags.c_contiguous:
+            return None
+        return torch.from_numpy(data.reshape(-1, self.size)) if data.flags.writeable else None
 
     def slices(self) -> Iterator[slice]:
         """Consecutive blocks that cover all rows."""
@@ -118,6 +127,8 @@ class Statistics:
         Whether a feature was ever measured, shape (size,), bool.
     complete
         Whether every value was.
+    least, most
+        Of the measured values of rows that have a weight.
     digest
         SHA-256 of shape, type and bytes.
     """
@@ -126,6 +137,8 @@ class Statistics:
     variance: NDArray[np.float64]
     measured: NDArray[np.bool_]
     complete: bool
+    least: float
+    most: float
     digest: str
 
 
@@ -139,19 +152,21 @@ def statistics(rows: Rows, weights: Floats | None = None) -> Statistics:
     """
     digest = hashlib.sha256(f"{rows.data.dtype.str} {rows.data.shape};".encode())
     count, mean, square = np.zeros(rows.size), np.zeros(rows.size), np.zeros(rows.size)
-    complete = True
+    complete, least, most = True, np.inf, -np.inf
     for block in rows.slices():
         digest.update(np.ascontiguousarray(rows.data[block]).data)
         values = rows.take(block).astype(np.float64)
         mask = check_values(values, first=block.start)
-        complete &= bool(mask.all())
-        weight = mask * (1.0 if weights is None else weights[block, None])
-        np.nan_to_num(values, copy=False, nan=0.0)
-        share = weight.sum(axis=0)
+        whole = bool(mask.all())
+        complete &= whole
+        weight = None if whole and weights is None else mask * (1.0 if weights is None else weights[block, None])
+        counted = True if weight is None else weight > 0
+        least = min(least, float(values.min(where=counted, initial=np.inf)))
+        most = max(most, float(values.max(where=counted, initial=-np.inf)))
+        share, centre, spread = moments(values, weight)
         total = count + share
         safe = np.where(total > 0, total, 1.0)
-        centre = (weight * values).sum(axis=0) / np.where(share > 0, share, 1.0)
-        square += (weight * (values - centre) ** 2).sum(axis=0) + (centre - mean) ** 2 * count * share / safe
+        square += spread + (centre - mean) ** 2 * count * share / safe
         mean += (centre - mean) * share / safe
         count = total
     variance = square / np.where(count > 0, count, 1.0)
@@ -161,7 +176,19 @@ def statistics(rows: Rows, weights: Floats | None = None) -> Statistics:
             f"the data are constant: all {len(rows)} samples are the same, so there is nothing to learn; "
             "give at least two that differ"
         )
-    return Statistics(mean, variance, count > 0, complete, digest.hexdigest())
+    return Statistics(mean, variance, count > 0, complete, least, most, digest.hexdigest())
+
+
+def moments(values: Floats, weight: Floats | None) -> tuple[Any, Floats, Floats]:
+    """Sum of weights, mean, and weighted sum of squared deviations of each column; without weights all count 1."""
+    if weight is None:
+        centre = values.mean(axis=0)
+        values = values - centre
+        return float(len(values)), centre, np.einsum("ij,ij->j", values, values)
+    values = np.nan_to_num(values, nan=0.0)
+    share = weight.sum(axis=0)
+    centre = (weight * values).sum(axis=0) / np.where(share > 0, share, 1.0)
+    return share, centre, (weight * (values - centre) ** 2).sum(axis=0)
 
 
 def check_values(values: Floats, *, first: int = 0) -> NDArray[np.bool_]:

@@ -19,27 +19,47 @@ def build(
         list[Path], typer.Argument(help="phonondb archives, phonopy folders or yaml files, or folders of them.")
     ],
     output: Annotated[Path, typer.Option("--output", "-o", help="Folder of the library, new or begun before.")],
-    workers: Annotated[int, typer.Option(min=1, help="Processes, of one thread each.")] = 2,
+    workers: Annotated[
+        int | None, typer.Option(min=1, help="Processes, of one thread each; 2 unless given.", show_default=False)
+    ] = None,
+    scheduler: Annotated[
+        str | None, typer.Option(help="Work on a running Dask cluster: its scheduler's address, tcp://host:8786.")
+    ] = None,
+    jobqueue: Annotated[
+        str | None,
+        typer.Option(help="Work in jobs of a queueing system: slurm, pbs, sge, lsf, oar, moab or htcondor."),
+    ] = None,
+    jobqueue_settings: Annotated[
+        Path | None, typer.Option(help="TOML file with the parameters of its cluster in dask-jobqueue.")
+    ] = None,
     splits: Annotated[
         Path | None, typer.Option(help="JSON file with the lists of ids 'train', 'val' and 'test'.")
     ] = None,
     only: Annotated[str | None, typer.Option(help="Splits to render, separated by commas; all unless given.")] = None,
     max_atoms: Annotated[int, typer.Option(min=1, help="Leave out crystals with larger primitive cells.")] = 40,
+    retry_failed: Annotated[
+        bool, typer.Option("--retry-failed", help="Try again all that failed, not only those whose files have changed.")
+    ] = False,
 ) -> None:
     """Render the spectra of many crystals into a library. Interrupt it at will: the same command goes on there."""
+    from inscape.cli.run_files import read_run_file
     from inscape.library.build import build_library
+    from inscape.library.cluster import Cluster
     from inscape.library.splits import read_splits
     from inscape.library.summary import group_reasons
 
+    settings = {} if jobqueue_settings is None else read_run_file(jobqueue_settings)
+    cluster = Cluster(workers, scheduler, jobqueue, settings)
     try:
         with progress_bar("rendering") as report:
             built = build_library(
                 paths,
                 output,
-                workers=workers,
+                cluster=cluster,
                 splits=None if splits is None else read_splits(splits),
                 only=None if only is None else {word.strip() for word in only.split(",")},
                 max_atoms=max_atoms,
+                retry_failed=retry_failed,
                 progress=report,
             )
     except KeyboardInterrupt:
@@ -57,7 +77,7 @@ def info(
     store: Annotated[Path, typer.Argument(help="Folder of the library.")],
     as_json: Annotated[bool, typer.Option("--json", help="Print it as JSON.")] = False,
 ) -> None:
-    """Say what a library holds: crystals of each split, failures with reasons, size and time."""
+    """Say what a library holds: crystals of each split, failures with reasons, duplicates, size and time."""
     from inscape.library.store import Library
     from inscape.library.summary import summarise
 
@@ -70,6 +90,8 @@ def info(
         f"{summary['bytes'] / 1e6:.1f} MB, {summary['bytes_per_crystal'] / 1e3:.0f} kB a crystal; "
         f"{summary['median_seconds']:.2f} s a crystal in the median"
     )
+    for ids in summary["duplicates"]:
+        typer.echo(f"one structure: {', '.join(ids)}")
     if summary["failures"]:
         typer.echo(f"{sum(summary['failures'].values())} failed or left out:")
         for reason, count in summary["failures"].items():

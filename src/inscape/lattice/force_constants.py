@@ -23,6 +23,7 @@ from phonopy.interface.vasp import read_vasp_from_strings
 from phonopy.structure.atoms import PhonopyAtoms
 
 from inscape.errors import ForceConstantsError
+from inscape.lattice.dipoles import ewald_splitting
 from inscape.structures import Crystal
 
 COULOMB = 14.399652
@@ -158,6 +159,11 @@ def from_phonopy(phonopy: Phonopy, *, isotopes: Iterable[int] | None = None) -> 
         phonopy.force_constants = phonopy.force_constants[phonopy.primitive.p2s_map].copy()
     _check_sum_rule(np.asarray(phonopy.force_constants), phonopy.primitive.p2s_map)
     phonopy.symmetrize_force_constants(show_drift=False)
+    if phonopy.nac_params is not None and "Lambda" not in phonopy.nac_params:
+        charges: Any = dict(phonopy.nac_params)
+        cells = phonopy.supercell.cell, phonopy.primitive.cell
+        charges.update(ewald_splitting(*cells, np.asarray(charges["dielectric"])))
+        phonopy.nac_params = charges
     primitive = phonopy.primitive
     crystal = None
     for symprec in (1e-4, PHONOPY_SYMPREC, 1e-6):

@@ -61,7 +61,13 @@ class Modes:
         return turned / len(self.rotations)
 
 
-def modes_at(force_constants: ForceConstants, q: ArrayLike, weights: ArrayLike | None = None) -> Modes:
+def modes_at(
+    force_constants: ForceConstants,
+    q: ArrayLike,
+    weights: ArrayLike | None = None,
+    *,
+    directions: ArrayLike | None = None,
+) -> Modes:
     """Phonon modes at given wave vectors.
 
     Parameters
@@ -71,6 +77,10 @@ def modes_at(force_constants: ForceConstants, q: ArrayLike, weights: ArrayLike |
         equivalent one near Γ (phonopy's dipole term is right only there) and the phase of G put into polarisations.
     weights
         Shape (n_q,); equal ones unless given.
+    directions
+        Directions from which q comes to Γ or to another reciprocal-lattice vector, shape (n_q, 3), Cartesian, of any
+        length. With Born charges the modes there depend on it: the longitudinal ones are higher. Without a direction,
+        or along 0, they have no macroscopic field and all polar modes are transverse.
     """
     q = np.atleast_2d(np.asarray(q, dtype=float))
     n_atoms = force_constants.crystal.n_atoms
@@ -78,6 +88,7 @@ def modes_at(force_constants: ForceConstants, q: ArrayLike, weights: ArrayLike |
     dynamical_matrix = force_constants.phonopy.dynamical_matrix
     assert dynamical_matrix is not None  # there are force constants
     to_mev = get_physical_units().DefaultToTHz * THZ
+    towards = np.zeros_like(q) if directions is None else np.asarray(directions, dtype=float)
     energies = np.empty((len(q), 3 * n_atoms))
     polarisations = np.empty((len(q), 3 * n_atoms, n_atoms, 3), dtype=complex)
     lattice_vectors = np.rint(q)
@@ -85,7 +96,7 @@ def modes_at(force_constants: ForceConstants, q: ArrayLike, weights: ArrayLike |
     block = max(1, BLOCK_BYTES // (16 * 9 * n_atoms**2))
     for start in range(0, len(q), block):
         part = slice(start, start + block)
-        matrices = dynamical_matrices(dynamical_matrix, (q - lattice_vectors)[part])
+        matrices = dynamical_matrices(dynamical_matrix, (q - lattice_vectors)[part], towards[part])
         values, vectors = np.linalg.eigh(matrices)
         energies[part] = np.sign(values) * np.sqrt(np.abs(values)) * to_mev
         unphased = vectors.transpose(0, 2, 1).reshape(-1, 3 * n_atoms, n_atoms, 3)

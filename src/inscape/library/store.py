@@ -1,13 +1,15 @@
-"""The library of spectra on disk: one Zarr group a crystal, written whole or not at all."""
+"""The library of spectra on disk: one Zarr group a crystal, each in a file of its own. This module reads it."""
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
-import shutil
-from collections.abc import Iterator
-from contextlib import suppress
-from dataclasses import asdict, dataclass
+import zipfile
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -15,48 +17,56 @@ from typing import Any
 import numpy as np
 import zarr
 from numpy.typing import NDArray
+from zarr.storage import LocalStore, ZipStore
 
 from inscape.errors import LibraryError
 from inscape.lattice import ForceConstants
-from inscape.library.render import REFERENCE_TEMPERATURE, TEMPERATURES, RenderSettings
+from inscape.library.index import Entry, Line, read_index, stamp_of
 from inscape.library.splits import in_tuning_part
-from inscape.spectra import native_energy_edges, native_q_edges
 from inscape.structures import Crystal
 
-FORMAT = "inscape-library-1"
+FORMAT = "inscape-library-2"
+FIRST_FORMAT = "inscape-library-1"
+"""In the first format a crystal is a folder of about a hundred files; there is neither an index nor `structures`."""
+
+SUFFIX = ".zip"
 
 
 @dataclass(frozen=True)
-class Entry:
-    """What the library knows of a crystal without reading its spectra."""
+class Failure:
+    """Why a crystal is not in a library, and what would make it worth another trial.
 
-    id: str
-    split: str
-    formula: str
-    space_group: str
-    space_group_number: int
-    n_atoms: int
-    digest: str
-    has_born: bool
-    clean: bool
-    imaginary_share: float
-    imaginary_lowest_meV: float
-    imaginary_q: list[float]
-    highest_meV: float
-    seconds: float
+    Parameters
+    ----------
+    reason
+        For people.
+    n_atoms
+        Atoms of the primitive cell, if their number alone was the reason.
+    same_as
+        Id of the crystal in the library that has the same structure, if that was the reason.
+    source
+        State of the calculation's files; None where it was not noted.
+    """
+
+    reason: str
+    n_atoms: int | None = None
+    same_as: str | None = None
+    source: str | None = None
 
 
 class Library:
-    """Spectra, structures and force constants of many crystals, in a Zarr store.
+    """Spectra, structures and force constants of many crystals, in a folder.
 
-    ``crystals/<id>`` is a group with the arrays of `inscape.library.render` (and those of
+    ``crystals/<two digits>/<id>.zip`` is a Zarr group with the arrays of `inscape.library.render` (and those of
     `inscape.lattice.ForceConstants.arrays`) and the attributes of `Entry`; ``failures/<id>.json`` says why a crystal is
-    missing. A crystal's group appears under its name only when it is complete.
+    missing; ``structures/<two digits>/<digest>`` names the crystal that has a structure; ``index.jsonl`` repeats the
+    attributes of all. A crystal's file appears under its name only when it is complete, so that a library can be read
+    while it is built.
 
     Parameters
     ----------
     path
-        Folder of the store.
+        Folder of the library.
 
     Raises
     ------
@@ -72,56 +82,33 @@ class Library:
             self.attributes: dict[str, Any] = dict(zarr.open_group(self.path, mode="r").attrs)
         except (FileNotFoundError, ValueError, KeyError) as error:
             raise LibraryError(f"{path}: not a library of spectra ({type(error).__name__})") from error
-        if self.attributes.get("format") != FORMAT:
+        if self.attributes.get("format") not in {FORMAT, FIRST_FORMAT}:
             raise LibraryError(
-                f"{path}: format is {self.attributes.get('format')!r}, this version reads {FORMAT!r}; build it anew"
+                f"{path}: format is {self.attributes.get('format')!r}, this version reads {FORMAT!r} and "
+                f"{FIRST_FORMAT!r}; build it anew"
             )
-
-    @classmethod
-    def create(cls, path: str | Path, settings: RenderSettings) -> Library:
-        """Open the library at ``path``, or start one; the settings must be those it was started with."""
-        path = Path(path)
-        if not (path / "zarr.json").exists():
-            if path.exists() and any(path.iterdir()):
-                raise LibraryError(f"{path}: the folder is not empty and not a library; name a new one")
-            (path / "crystals").mkdir(parents=True)
-            (path / "failures").mkdir()
-            root = zarr.open_group(path, mode="a")
-            root.create_array("energy_edges", data=native_energy_edges())
-            root.create_array("q_edges", data=native_q_edges())
-            root.attrs.update(
-                format=FORMAT,
-                settings=asdict(settings),
-                temperature_K=REFERENCE_TEMPERATURE,
-                displacement_temperatures_K=list(TEMPERATURES),
-            )
-        library = cls(path)
-        if library.attributes["settings"] != asdict(settings):
-            raise LibraryError(
-                f"{path}: was started with {library.attributes['settings']}, now asked for {asdict(settings)}; "
-                "give the same settings or another folder"
-            )
-        return library
 
     @cached_property
     def entries(self) -> dict[str, Entry]:
-        """All crystals by id, sorted; read once."""
-        found = {}
-        for folder in sorted((self.path / "crystals").iterdir()):
-            if not folder.name.startswith("."):
-                found[folder.name] = Entry(**json.loads((folder / "zarr.json").read_text())["attributes"])
-        return found
+        """All crystals by id, sorted; looked up once."""
+        return {name: line.entry for name, line in sorted(self.lines().items())}
 
     @property
-    def failures(self) -> dict[str, str]:
-        """Why a crystal is missing, by id."""
-        return {p.stem: json.loads(p.read_text())["reason"] for p in sorted((self.path / "failures").glob("*.json"))}
+    def failures(self) -> dict[str, Failure]:
+        """Why a crystal is missing, by id, sorted."""
+        found = sorted((self.path / "failures").glob("*.json"))
+        return {p.stem: Failure(**json.loads(p.read_text(encoding="utf-8"))) for p in found}
 
-    def done(self, max_atoms: int) -> set[str]:
-        """Ids that need no more work: rendered, failed, or larger than ``max_atoms``."""
-        crystals = {p.name for p in (self.path / "crystals").iterdir() if not p.name.startswith(".")}
-        failures = {p.stem: json.loads(p.read_text()) for p in (self.path / "failures").glob("*.json")}
-        return crystals | {n for n, f in failures.items() if f["n_atoms"] is None or f["n_atoms"] > max_atoms}
+    @property
+    def duplicates(self) -> list[list[str]]:
+        """Ids of the crystals that share a structure, a list for each structure that is there more than once."""
+        by_digest = defaultdict(list)
+        for entry in self.entries.values():
+            by_digest[entry.digest].append(entry.id)
+        return [ids for ids in by_digest.values() if len(ids) > 1]
+
+    def __contains__(self, name: str) -> bool:
+        return self._place(name) is not None
 
     def select(
         self,
@@ -143,11 +130,11 @@ class Library:
 
     def arrays(self, name: str, *wanted: str) -> dict[str, NDArray[Any]]:
         """Arrays of a crystal, all of them unless named."""
-        path = self.path / "crystals" / name
-        if not path.is_dir():
-            raise LibraryError(f"{self.path}: holds no crystal {name}")
-        group = zarr.open_group(path, mode="r")
-        return {key: np.asarray(group[key]) for key in (wanted or sorted(group.array_keys()))}
+        with self._group(name) as group:
+            try:
+                return {key: np.asarray(group[key]) for key in (wanted or sorted(group.array_keys()))}
+            except KeyError as error:
+                raise LibraryError(f"{name} has no array {error}; it has {', '.join(sorted(group))}") from error
 
     def crystal(self, name: str) -> Crystal:
         """The primitive cell of a crystal."""
@@ -161,31 +148,33 @@ class Library:
         """The force constants of a crystal."""
         return ForceConstants.from_arrays(self.arrays(name))
 
-    def stream(self, names: list[str], *wanted: str) -> Iterator[dict[str, NDArray[Any]]]:
-        """Arrays of many crystals, one after the other; memory stays flat."""
-        for name in names:
-            yield self.arrays(name, *wanted)
+    def stream(
+        self, names: Sequence[str], *wanted: str, batch_size: int = 32, random_state: int | Sequence[int] | None = None
+    ) -> Iterator[dict[str, dict[str, NDArray[Any]]]]:
+        """Arrays of many crystals, batch by batch: memory holds one batch, however many there are.
 
-    def write(self, name: str, arrays: dict[str, NDArray[Any]], attributes: dict[str, Any]) -> None:
-        """Add a crystal: written beside its place, then moved there in one step."""
-        place = self.path / "crystals" / name
-        scratch = place.with_name(f".{name}.{os.getpid()}")
-        shutil.rmtree(scratch, ignore_errors=True)
-        group = zarr.open_group(scratch, mode="w")
-        for key, value in arrays.items():
-            group.create_array(key, data=value, chunks=value.shape)
-        group.attrs.update(attributes)
-        try:
-            scratch.rename(place)
-        except OSError:  # another process has written the same crystal in the meantime
-            shutil.rmtree(scratch, ignore_errors=True)
-        (self.path / "failures" / f"{name}.json").unlink(missing_ok=True)
+        Parameters
+        ----------
+        names
+            Ids, as `select` gives them.
+        wanted
+            Names of arrays, all unless given.
+        batch_size
+            Crystals in a batch; the last may be smaller.
+        random_state
+            Seed of the order, such as ``(seed, epoch)``; the order of ``names`` unless given.
 
-    def write_failure(self, name: str, reason: str, *, n_atoms: int | None = None) -> None:
-        """Note why a crystal could not be rendered; with its size, if that alone was the reason."""
-        scratch = self.path / "failures" / f".{name}.{os.getpid()}"
-        scratch.write_text(json.dumps({"reason": reason, "n_atoms": n_atoms}))
-        scratch.rename(self.path / "failures" / f"{name}.json")
+        Yields
+        ------
+        dict
+            Arrays by id and name. All batches together hold each crystal once.
+        """
+        order = np.arange(len(names))
+        if random_state is not None:
+            order = np.random.default_rng(random_state).permutation(len(names))
+        for start in range(0, len(names), batch_size):
+            batch = [names[i] for i in order[start : start + batch_size]]
+            yield {name: self.arrays(name, *wanted) for name in batch}
 
     def size(self) -> int:
         """Bytes on disk; files that a running build moves in the meantime are left out."""
@@ -195,3 +184,55 @@ class Library:
                 with suppress(FileNotFoundError):
                     total += os.stat(os.path.join(folder, name)).st_size
         return total
+
+    def file(self, name: str) -> Path:
+        """Where a crystal is, or would be; 256 folders keep each of them short."""
+        return self.path / "crystals" / hashlib.sha256(name.encode()).hexdigest()[:2] / f"{name}{SUFFIX}"
+
+    def lines(self) -> dict[str, Line]:
+        """What is known of each crystal, by id: from the index, where that is right, or from the crystal itself."""
+        known = read_index(self.path / "index.jsonl")
+        found = {}
+        for name, place in self._places():
+            line, stamp = known.get(name), stamp_of(place)
+            found[name] = line if line and line.stamp == stamp else Line(stamp, self._entry(name))
+        return found
+
+    def line(self, name: str) -> Line | None:
+        """What is known of a crystal, from itself; None if it is not there."""
+        place = self._place(name)
+        return None if place is None else Line(stamp_of(place), self._entry(name))
+
+    def _place(self, name: str) -> Path | None:
+        """The file of a crystal, or, in the first format, that which was written last into its folder."""
+        return next((p for p in (self.file(name), self.path / "crystals" / name / "zarr.json") if p.exists()), None)
+
+    def _places(self) -> Iterator[tuple[str, Path]]:
+        """Id and file, as `_place` gives it, of each crystal."""
+        for outer in os.scandir(self.path / "crystals"):
+            last = Path(outer.path) / "zarr.json"
+            if outer.name.startswith("."):
+                continue
+            if last.exists():
+                yield outer.name, last
+                continue
+            for inner in os.scandir(outer.path):
+                yield inner.name.removesuffix(SUFFIX), Path(inner.path)
+
+    def _entry(self, name: str) -> Entry:
+        with self._group(name) as group:
+            return Entry.from_attributes(dict(group.attrs))
+
+    @contextmanager
+    def _group(self, name: str) -> Iterator[zarr.Group]:
+        """The open group of a crystal."""
+        place = self._place(name)
+        if place is None:
+            raise LibraryError(f"{self.path}: holds no crystal {name}")
+        store = ZipStore(place, mode="r") if place.suffix == SUFFIX else LocalStore(place.parent)
+        try:
+            group = zarr.open_group(store, mode="r", zarr_format=3)  # opens the store; `with` closes it
+            with store:
+                yield group
+        except zipfile.BadZipFile as error:
+            raise LibraryError(f"{place}: damaged ({error}); remove it and build again") from error

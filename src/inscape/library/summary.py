@@ -8,12 +8,13 @@ from collections.abc import Iterable
 from statistics import median
 from typing import Any
 
+from inscape.library.index import Entry
 from inscape.library.splits import SPLITS, chemical_system
-from inscape.library.store import Entry, Library
+from inscape.library.store import Library
 
 
 def summarise(library: Library) -> dict[str, Any]:
-    """Counts of each split and of all, failures by reason, bytes on disk and seconds a crystal; ready for JSON."""
+    """Counts of each split and of all, failures by reason, duplicates, bytes and seconds a crystal; ready for JSON."""
     entries = list(library.entries.values())
     found = {entry.split for entry in entries}
     splits = [*(s for s in SPLITS if s in found), *sorted(found - set(SPLITS))]
@@ -23,7 +24,8 @@ def summarise(library: Library) -> dict[str, Any]:
         "path": str(library.path),
         "crystals": len(entries),
         "splits": {**counts, "all": _counts(entries)},
-        "failures": group_reasons(library.failures.values()),
+        "failures": group_reasons(failure.reason for failure in library.failures.values()),
+        "duplicates": library.duplicates,
         "bytes": size,
         "bytes_per_crystal": size // max(len(entries), 1),
         "median_seconds": median([e.seconds for e in entries]) if entries else 0.0,

@@ -1,4 +1,4 @@
-"""SevenNet-0: what a universal interatomic potential knows of each atom, as features for models of our own.
+"""SevenNet-l3i5: what a universal interatomic potential knows of each atom, as features for models of our own.
 
 Park et al., J. Chem. Theory Comput. 20, 4857 (2024). The weights lie in the ``sevenn`` wheel, which loads them through
 pickle: the one file of that kind that inscape opens. They were trained on structures, energies and forces (not phonons)
@@ -21,8 +21,10 @@ from numpy.typing import NDArray
 from inscape.errors import StructureError
 from inscape.structures import Crystal
 
-N_SCALARS, N_VECTORS, N_TENSORS = 128, 64, 32
-N_FEATURES = 3 * (N_SCALARS + N_VECTORS + N_TENSORS) + N_SCALARS
+CHANNELS = ((128, 1), (64, 3), (32, 5), (32, 7))
+"""A layer's scalars, vectors, tensors of rank 2 and of rank 3: how many, and of how many components each."""
+
+N_FEATURES = 3 * sum(count for count, _ in CHANNELS) + CHANNELS[0][0]
 """Features of an atom: of layers 2–4 scalars, norms of vectors and of tensors; of layer 5 scalars."""
 
 MOST_EDGES = 60_000
@@ -45,12 +47,12 @@ def neighbours(crystal: Crystal, cutoff: float) -> tuple[NDArray[np.int64], NDAr
 
 
 class SevenNetFeatures:
-    """Invariant features of atoms from the hidden layers of SevenNet-0; no gradient, no forces.
+    """Invariant features of atoms from the hidden layers of SevenNet-l3i5; no gradient, no forces.
 
     The network is loaded at first use and kept.
     """
 
-    checkpoint = "7net-0"
+    checkpoint = "7net-l3i5"
 
     @cached_property
     def _network(self) -> tuple[Any, float]:
@@ -68,7 +70,7 @@ class SevenNetFeatures:
         _ = self._network
 
     def __call__(self, crystals: Sequence[Crystal]) -> list[NDArray[np.float32]]:
-        """Features of each crystal, shape (n_atoms, 800).
+        """Features of each crystal, shape (n_atoms, 896).
 
         Raises
         ------
@@ -104,7 +106,7 @@ class SevenNetFeatures:
         species = network.z_to_onehot_tensor[numbers]
         if (species < 0).any():
             unknown = sorted({int(n) for n, s in zip(numbers, species, strict=True) if s < 0})
-            raise StructureError(f"SevenNet-0 does not know the elements with atomic numbers {unknown}")
+            raise StructureError(f"SevenNet does not know the elements with atomic numbers {unknown}")
         offsets = np.cumsum([0] + [len(n) for n, _, _ in batch[:-1]])
         data: Any = {
             "x": species,
@@ -126,10 +128,11 @@ class SevenNetFeatures:
 
 
 def _invariants(x: torch.Tensor) -> torch.Tensor:
-    """Scalars, and the norms of vectors (3 components) and rank-2 tensors (5), of one layer's node features."""
-    parts = [x[:, :N_SCALARS]]
-    if x.shape[1] > N_SCALARS:
-        end = N_SCALARS + 3 * N_VECTORS
-        parts.append(x[:, N_SCALARS:end].reshape(len(x), N_VECTORS, 3).norm(dim=-1))
-        parts.append(x[:, end:].reshape(len(x), N_TENSORS, 5).norm(dim=-1))
+    """Scalars, and the norms of vectors and tensors, of one layer's node features; the last layer has scalars only."""
+    parts, start = [], 0
+    for count, size in CHANNELS:
+        if start < x.shape[1]:
+            block = x[:, start : start + count * size]
+            parts.append(block if size == 1 else block.reshape(len(x), count, size).norm(dim=-1))
+            start += count * size
     return torch.cat(parts, dim=1)

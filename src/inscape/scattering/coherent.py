@@ -7,6 +7,7 @@ Spectra are held *reduced*: R(Q,E) = S(Q,E) · E/(n(E,T) + 1), barn sr⁻¹ per 
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -20,12 +21,19 @@ if TYPE_CHECKING:
     from inscape.lattice import Modes
 
 Array = NDArray[np.floating]
+Integers = NDArray[np.integer]
+
+BLOCK_BYTES = 1_000_000
+"""Largest array of structure factors at a time: it should stay in the cache of a core."""
+
+SQUARES = ((0, 1, 2, 0, 0, 1), (0, 1, 2, 1, 2, 2))
+"""The independent elements of a symmetric tensor: xx, yy, zz, xy, xz, yz."""
 
 
 def reduced_intensities(
-    modes: Modes, index: int, wave_vectors: Array, lengths: ScatteringLengths, displacement: Array
+    modes: Modes, index: int | Integers, wave_vectors: Array, lengths: ScatteringLengths, displacement: Array
 ) -> Array:
-    """Reduced intensity of each mode at wave vectors Q = q + G that share one q.
+    """Reduced intensity of each mode at wave vectors Q = q + G.
 
     ``½ ħ² |Σ_d b_d*/√M_d · exp(−W_d(Q)) exp(−iG·r_d) Q·e_d|² / N`` (Squires 2012, eq. 3.120, times E/(n + 1)), with the
     eigenvectors' phase convention of phonopy and W_d = Q·⟨uu⟩_d·Q/2.
@@ -33,9 +41,11 @@ def reduced_intensities(
     Parameters
     ----------
     modes
-        Modes; ``index`` says at which q.
+        Modes at the wave vectors q.
+    index
+        Which q of ``modes`` each Q belongs to, shape (n,), in any order; or one for all.
     wave_vectors
-        Q, shape (n, 3), Cartesian, 1/Å; each is q plus a reciprocal-lattice vector.
+        Q, shape (n, 3), Cartesian, 1/Å; each is its q plus a reciprocal-lattice vector.
     lengths
         Scattering lengths of the atoms.
     displacement
@@ -46,15 +56,70 @@ def reduced_intensities(
     Array
         Shape (n, 3 n_atoms), barn sr⁻¹ meV per atom; modes that are imaginary or have no energy are 0.
     """
+    index = np.broadcast_to(index, len(wave_vectors))
+    order = np.argsort(index, kind="stable")
+    sorted_index = index[order]
+    vectors = _polarisation_factors(modes, sorted_index, wave_vectors[order], lengths, displacement)
+    polarisations = modes.polarisations.reshape(*modes.energies.shape, -1)
+    factors = np.empty_like(vectors)
+    for first, last in pairwise([*np.flatnonzero(np.diff(sorted_index, prepend=-1)), len(order)]):
+        np.matmul(vectors[first:last], polarisations[sorted_index[first]].T, out=factors[first:last])
+    scale = (modes.energies >= SMALLEST_ENERGY) * (HBAR2_2U / FM2_PER_BARN / modes.crystal.n_atoms)
+    intensity = np.empty(factors.shape)
+    intensity[order] = (factors.real**2 + factors.imag**2) * scale[sorted_index]
+    return intensity
+
+
+def add_spectra(
+    spectra: Array,
+    modes: Modes,
+    index: Integers,
+    wave_vectors: Array,
+    rows: Integers,
+    energy_edges: Array,
+    lengths: ScatteringLengths,
+    displacement: Array,
+) -> None:
+    """Add the reduced intensities at each Q, gathered in bins of energy, to the row of ``spectra`` that it belongs to.
+
+    No array but ``spectra`` itself grows with the number of wave vectors: they are taken in blocks.
+
+    Parameters
+    ----------
+    spectra
+        Shape (n_rows, n_energy), changed in place, barn sr⁻¹ meV per atom and bin.
+    rows
+        Row of each Q, shape (n,).
+    energy_edges
+        Bin edges, shape (n_energy + 1,), meV.
+    """
+    n_energy = len(energy_edges) - 1
+    bins = np.searchsorted(energy_edges, modes.energies, side="right") - 1
+    outside = (bins < 0) | (bins >= n_energy)
+    bins[outside] = 0
+    flat = spectra.reshape(-1)
+    order = np.argsort(index, kind="stable")
+    block = max(1, BLOCK_BYTES // (16 * modes.energies.shape[1]))
+    for start in range(0, len(order), block):
+        part = order[start : start + block]
+        intensity = reduced_intensities(modes, index[part], wave_vectors[part], lengths, displacement)
+        intensity[outside[index[part]]] = 0.0
+        where = rows[part, None] * n_energy + bins[index[part]]
+        np.add.at(flat, where.ravel(), intensity.ravel())
+
+
+def _polarisation_factors(
+    modes: Modes, index: Integers, wave_vectors: Array, lengths: ScatteringLengths, displacement: Array
+) -> NDArray[np.complexfloating]:
+    """What multiplies e_dα in the structure factor: b_d*/√M_d exp(−W_d) exp(−iG·r_d) Q_α, shape (n, 3 n_atoms)."""
     crystal = modes.crystal
-    lattice_vectors = wave_vectors - modes.q[index] @ crystal.reciprocal
-    phase = np.exp(-1j * lattice_vectors @ (crystal.positions @ crystal.lattice).T)
-    square = (wave_vectors[:, :, None] * wave_vectors[:, None, :]).reshape(-1, 9)
-    damping = np.exp(-0.5 * square @ displacement.reshape(-1, 9).T)
-    amplitude = phase * damping * ((lengths.coherent - 1j * lengths.imaginary) / np.sqrt(crystal.masses))
-    vectors = (amplitude[:, :, None] * wave_vectors[:, None, :]).reshape(len(wave_vectors), -1)
-    polarisations = modes.polarisations[index].reshape(modes.energies.shape[1], -1)
-    factors = vectors @ polarisations.T
-    intensity = (factors.real**2 + factors.imag**2) * (HBAR2_2U / FM2_PER_BARN / crystal.n_atoms)
-    intensity[:, modes.energies[index] < SMALLEST_ENERGY] = 0.0
-    return np.asarray(intensity)
+    cells = np.rint(wave_vectors @ (crystal.lattice.T / (2 * np.pi)) - modes.q[index]).astype(int)
+    reach = int(np.abs(cells).max(initial=0))
+    steps = np.exp(-2j * np.pi * np.arange(-reach, reach + 1)[:, None, None] * crystal.positions)
+    phase = steps[cells[:, 0] + reach, :, 0] * steps[cells[:, 1] + reach, :, 1] * steps[cells[:, 2] + reach, :, 2]
+    first, second = SQUARES
+    twice = np.where(np.equal(first, second), 1.0, 2.0)
+    exponent = (wave_vectors[:, first] * wave_vectors[:, second]) @ (twice * displacement[:, first, second]).T
+    conjugate = lengths.coherent - 1j * lengths.imaginary
+    amplitude = phase * np.exp(-0.5 * exponent) * (conjugate / np.sqrt(crystal.masses))
+    return np.asarray((amplitude[:, :, None] * wave_vectors[:, None, :]).reshape(len(wave_vectors), -1))

@@ -7,72 +7,78 @@ from itertools import pairwise
 from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from inscape import lattice
-from inscape.scattering.coherent import reduced_intensities
+from inscape.errors import GridError
+from inscape.scattering.coherent import add_spectra
 from inscape.scattering.lengths import ScatteringLengths
+from inscape.scattering.resolution import broadening_matrix
+from inscape.spectra import check_edges
 
 if TYPE_CHECKING:
     from inscape.lattice import ForceConstants, Modes
 
 Array = NDArray[np.floating]
+Integers = NDArray[np.int64]
 
 FEWEST = 12
 """A shell with fewer wave vectors than this on the mesh gets this many explicit ones."""
 
+REPLICATES = 8
+"""Independent samples of each shell whose scatter tells the error of their mean."""
+
+MOST = 1_000_000
+"""No more wave vectors than this in a shell, whatever the tolerance."""
+
+PAIRS = 4_000_000
+"""Pairs of q and G looked at together, at most."""
+
 
 @dataclass(frozen=True, eq=False)
 class PowderSample:
-    """Wave vectors of the shells and which modes they use: ``q_index`` (n,), ``vectors`` (n, 3) and ``shell`` (n,)."""
+    """Wave vectors of the shells and which modes they use.
 
-    q_index: NDArray[np.int64]
-    vectors: Array
-    shell: NDArray[np.int64]
-
-
-def sample_shells(modes: Modes, q_edges: Array, per_shell: int, rng: np.random.Generator) -> PowderSample:
-    """Choose about ``per_shell`` wave vectors q + G in each shell of |Q|, each mesh point by its weight.
-
-    S has the symmetry of the Laue group, so the average over a sphere needs only the irreducible q, weighted by their
-    stars, with all G.
+    ``q_index`` (n,), ``vectors`` (n, 3), and ``shell`` and ``replicate`` (n,): the independent sample each belongs to.
     """
-    crystal = modes.crystal
-    reciprocal = crystal.reciprocal
-    reach = q_edges[-1] + np.linalg.norm(modes.q @ reciprocal, axis=1).max()
-    extent = np.ceil(reach / (2 * np.pi) * np.linalg.norm(crystal.lattice, axis=1)).astype(int)
-    grid = np.stack(np.meshgrid(*(np.arange(-n, n + 1) for n in extent), indexing="ij"), axis=-1).reshape(-1, 3)
-    lattice_vectors = grid @ reciprocal
-    lattice_vectors = lattice_vectors[np.linalg.norm(lattice_vectors, axis=1) < reach]
-    q = modes.q @ reciprocal
-    square = np.sum(q**2, axis=1)[:, None] + np.sum(lattice_vectors**2, axis=1) + 2 * q @ lattice_vectors.T
-    shell = np.searchsorted(q_edges**2, square.ravel(), side="right").astype(np.int16) - np.int16(1)
-    inside = np.flatnonzero((shell >= 0) & (shell < len(q_edges) - 1))
-    order = inside[np.argsort(shell[inside], kind="stable")]  # a radix sort, for the shells are 16-bit numbers
-    shell = shell[order]
-    q_index, g_index = np.divmod(order, len(lattice_vectors))
-    cumulative = np.concatenate([[0.0], np.cumsum(modes.weights[q_index])])
-    bounds = np.searchsorted(shell, np.arange(len(q_edges)))
-    picks = []
-    for first, last in pairwise(bounds):
-        if last - first < FEWEST:
-            continue
-        steps = (np.arange(per_shell) + rng.random()) / per_shell  # systematic sampling by weight
-        target = cumulative[first] + steps * (cumulative[last] - cumulative[first])
-        picks.append(np.clip(np.searchsorted(cumulative, target, side="right") - 1, first, last - 1))
-    pick = np.concatenate(picks) if picks else np.empty(0, dtype=int)
-    return PowderSample(q_index[pick], q[q_index[pick]] + lattice_vectors[g_index[pick]], shell[pick])
+
+    q_index: Integers
+    vectors: Array
+    shell: Integers
+    replicate: Integers
+
+
+@dataclass(frozen=True, eq=False)
+class PowderMap:
+    """A powder map and how well it is sampled.
+
+    Parameters
+    ----------
+    values
+        Reduced map R(|Q|,E), shape (n_q, n_energy), barn sr⁻¹ per atom.
+    error
+        Relative statistical error of each shell, shape (n_q,): standard error over norm, both root mean squares over
+        energy after smoothing. It is that of choosing wave vectors from the mesh; what the mesh itself lacks is not in
+        it, and shrinks with its spacing.
+    counts
+        Wave vectors of each shell, shape (n_q,).
+    """
+
+    values: Array
+    error: Array
+    counts: Integers
 
 
 def powder_map(
     force_constants: ForceConstants,
     modes: Modes,
-    q_edges: Array,
-    energy_edges: Array,
+    q_edges: ArrayLike,
+    energy_edges: ArrayLike,
     lengths: ScatteringLengths,
     displacement: Array,
     *,
     per_shell: int = 300,
+    tolerance: float | None = None,
     rng: np.random.Generator | None = None,
 ) -> Array:
     """Reduced powder map R(|Q|,E) of one-phonon coherent scattering.
@@ -88,30 +94,71 @@ def powder_map(
         temperatures, shape (n_temperatures, n_atoms, 3, 3), which all share the modes.
     per_shell
         Wave vectors in each shell; the statistical error falls with its square root.
+    tolerance
+        If given, wave vectors are added to each shell until its relative error, as `powder_average` estimates it, is
+        below.
     rng
         Source of the choice of wave vectors; seed 0 unless given.
 
     Returns
     -------
     Array
-        Shape (n_q, n_energy), with n_temperatures in front where there are several, barn sr⁻¹ per atom.
+        Shape (n_q, n_energy), with n_temperatures in front where there are several, barn sr⁻¹ per atom; imaginary
+        modes are left out.
     """
+    arguments = (force_constants, modes, q_edges, energy_edges, lengths, displacement)
+    if tolerance is not None:
+        return powder_average(*arguments, per_shell=per_shell, tolerance=tolerance, rng=rng).values
+    sums = _Sums(*arguments, replicates=1)
+    sums.add(np.full(sums.counts.shape[1], per_shell), rng or np.random.default_rng(0))
+    return sums.mean()
+
+
+def powder_average(
+    force_constants: ForceConstants,
+    modes: Modes,
+    q_edges: ArrayLike,
+    energy_edges: ArrayLike,
+    lengths: ScatteringLengths,
+    displacement: Array,
+    *,
+    per_shell: int = 300,
+    tolerance: float | None = None,
+    width: float = 1.0,
+    rng: np.random.Generator | None = None,
+) -> PowderMap:
+    """The map of `powder_map` with the statistical error of each shell, from `REPLICATES` independent samples.
+
+    Parameters
+    ----------
+    tolerance
+        If given, wave vectors are added to each shell until its error is below; ``per_shell`` is where it begins.
+    width
+        Errors are those of spectra smoothed by a Gaussian of this σ, meV.
+
+    Raises
+    ------
+    GridError
+        A tolerance that is not positive, or that `MOST` wave vectors do not meet.
+    """
+    if tolerance is not None and not tolerance > 0:
+        raise GridError(f"tolerance is {tolerance}; it is a relative error, such as 0.02, and must be positive")
     rng = rng or np.random.default_rng(0)
-    samples = [(modes, sample_shells(modes, q_edges, per_shell, rng))]
-    n_q, n_energy = len(q_edges) - 1, len(energy_edges) - 1
-    counts = np.bincount(samples[0][1].shell, minlength=n_q)
-    empty = np.flatnonzero(counts == 0)
-    if len(empty):
-        extra, extra_modes = _explicit_shells(force_constants, q_edges, empty, rng)
-        samples.append((extra_modes, extra))
-        counts += np.bincount(extra.shell, minlength=n_q)
-    tensors = displacement.reshape(-1, *displacement.shape[-3:])
-    total = np.zeros((len(tensors), n_q * n_energy))
-    for row, tensor in zip(total, tensors, strict=True):
-        for owner, sample in samples:
-            _accumulate(row, owner, sample, energy_edges, lengths, tensor)
-    shape = (*displacement.shape[:-3], n_q, n_energy)
-    return np.asarray(total.reshape(shape) / counts[:, None] / np.diff(energy_edges))
+    sums = _Sums(force_constants, modes, q_edges, energy_edges, lengths, displacement, replicates=REPLICATES)
+    wanted = np.full(sums.counts.shape[1], max(1, per_shell // REPLICATES))
+    while True:
+        sums.add(wanted, rng)
+        error, counts = sums.error(width), sums.counts.sum(axis=0)
+        if tolerance is None or np.all(error <= tolerance):
+            return PowderMap(sums.mean(), error, counts)
+        short = error > tolerance
+        if np.any(counts[short] >= MOST):
+            raise GridError(
+                f"{MOST} wave vectors in a shell leave an error of {error[short].max():.2g}, more than the tolerance "
+                f"of {tolerance:g}; ask for less, or for wider shells"
+            )
+        factor = np.clip(1.3 * (error / tolerance) ** 2 - 1, 0.3, 15.0)
+        wanted = np.where(short, np.ceil(np.minimum(factor * counts, MOST) / REPLICATES), 0).astype(np.int64)
 
 
 def powder_points(
@@ -133,47 +180,142 @@ def powder_points(
     spectra
         Shape (n_points, n_energy), barn sr⁻¹ per atom.
     """
-    n_energy = len(energy_edges) - 1
-    few = sample_shells(modes, q_edges, -(-2 * n_points // (len(q_edges) - 1)), rng)
+    n_shells = len(q_edges) - 1
+    few = _Shells(modes, q_edges).draw(np.full(n_shells, -(-2 * n_points // n_shells)), rng)
     pick = rng.permutation(len(few.shell))[:n_points]
-    sample = PowderSample(few.q_index[pick], few.vectors[pick], np.arange(len(pick)))
-    total = np.zeros(len(pick) * n_energy)
-    _accumulate(total, modes, sample, energy_edges, lengths, displacement)
-    return sample.vectors, total.reshape(len(pick), n_energy) / np.diff(energy_edges)
+    vectors, index, rows = few.vectors[pick], few.q_index[pick], np.arange(len(pick))
+    spectra = np.zeros((len(pick), len(energy_edges) - 1))
+    add_spectra(spectra, modes, index, vectors, rows, energy_edges, lengths, displacement)
+    return vectors, spectra / np.diff(energy_edges)
 
 
-def _accumulate(
-    total: Array,
-    modes: Modes,
-    sample: PowderSample,
-    energy_edges: Array,
-    lengths: ScatteringLengths,
-    displacement: Array,
-) -> None:
-    """Add the reduced intensities of the sample to the flat histogram ``total`` (n_q * n_energy,)."""
-    n_energy = len(energy_edges) - 1
-    bins = np.searchsorted(energy_edges, modes.energies, side="right") - 1
-    order = np.argsort(sample.q_index, kind="stable")
-    bounds = np.searchsorted(sample.q_index[order], np.arange(len(modes.q) + 1))
-    for index, (first, last) in enumerate(pairwise(bounds)):
-        if first == last:
-            continue
-        rows = order[first:last]
-        intensity = reduced_intensities(modes, index, sample.vectors[rows], lengths, displacement)
-        use = (bins[index] >= 0) & (bins[index] < n_energy)
-        where = sample.shell[rows, None] * n_energy + bins[index][use]
-        total += np.bincount(where.ravel(), intensity[:, use].ravel(), minlength=len(total))
+class _Sums:
+    """Sums of reduced intensities over independent samples of each shell, and how many wave vectors they hold."""
+
+    def __init__(
+        self,
+        force_constants: ForceConstants,
+        modes: Modes,
+        q_edges: ArrayLike,
+        energy_edges: ArrayLike,
+        lengths: ScatteringLengths,
+        displacement: Array,
+        *,
+        replicates: int,
+    ) -> None:
+        self.force_constants, self.modes = force_constants, modes
+        self.q_edges = check_edges(q_edges, name="|Q|")
+        self.energy_edges = check_edges(energy_edges, name="energies")
+        self.lengths, self.displacement = lengths, displacement
+        self.tensors = displacement.reshape(-1, *displacement.shape[-3:])  # one set a temperature
+        self.shells = _Shells(modes, self.q_edges)
+        self.counts = np.zeros((replicates, len(self.q_edges) - 1), dtype=np.int64)
+        self.totals = np.zeros((len(self.tensors), *self.counts.shape, len(self.energy_edges) - 1))
+
+    def add(self, wanted: Integers, rng: np.random.Generator) -> None:
+        """Add a sample of ``wanted`` wave vectors a shell to each replicate."""
+        replicates, n_q = self.counts.shape
+        sample = self.shells.draw(wanted, rng, replicates)
+        self._take(sample, self.modes)
+        sampled = np.bincount(sample.shell, minlength=n_q) > 0
+        empty = np.flatnonzero(~sampled & (wanted > 0))
+        if len(empty):
+            count = int(wanted[empty].max()) if self.counts[:, empty].any() else FEWEST
+            self._take(*_explicit_shells(self.force_constants, self.q_edges, np.repeat(empty, count), rng, replicates))
+
+    def _take(self, sample: PowderSample, modes: Modes) -> None:
+        n_q = self.counts.shape[1]
+        rows = sample.replicate * n_q + sample.shell
+        self.counts += np.bincount(rows, minlength=self.counts.size).reshape(self.counts.shape)
+        for total, tensors in zip(self.totals, self.tensors, strict=True):
+            flat = total.reshape(self.counts.size, -1)
+            add_spectra(flat, modes, sample.q_index, sample.vectors, rows, self.energy_edges, self.lengths, tensors)
+
+    def mean(self) -> Array:
+        """Average over all wave vectors, shape (n_q, n_energy), with temperatures in front where there are several."""
+        counts = self.counts.sum(axis=0)
+        found = self.totals.sum(axis=1) / counts[:, None] / np.diff(self.energy_edges)
+        return np.asarray(found.reshape(*self.displacement.shape[:-3], *found.shape[1:]))
+
+    def error(self, width: float) -> Array:
+        """Relative standard error of each shell's mean after smoothing, of the worst temperature, shape (n_q,)."""
+        density = self.totals / self.counts[..., None] / np.diff(self.energy_edges)
+        matrix = broadening_matrix(self.energy_edges, width)
+        smooth = (matrix @ density.reshape(-1, matrix.shape[0]).T).T.reshape(density.shape)
+        variance = smooth.var(axis=1, ddof=1) / len(self.counts) @ np.diff(self.energy_edges)
+        norm = smooth.mean(axis=1) ** 2 @ np.diff(self.energy_edges)
+        return np.asarray(np.sqrt(variance / np.where(norm > 0, norm, 1.0)).max(axis=0))
+
+
+class _Shells:
+    """All pairs of q and G whose sum lies in a shell of |Q|, sorted by shell; samples are drawn from them.
+
+    There are about (4π/3) (|Q|/spacing)³ over the order of the Laue group, whatever the cell.
+    """
+
+    def __init__(self, modes: Modes, q_edges: Array) -> None:
+        crystal = modes.crystal
+        self.weights = modes.weights
+        self.q = modes.q @ crystal.reciprocal
+        reach = q_edges[-1] + np.linalg.norm(self.q, axis=1).max()
+        extent = np.ceil(reach / (2 * np.pi) * np.linalg.norm(crystal.lattice, axis=1)).astype(int)
+        grid = np.stack(np.meshgrid(*(np.arange(-n, n + 1) for n in extent), indexing="ij"), axis=-1).reshape(-1, 3)
+        lattice_vectors = grid @ crystal.reciprocal
+        self.lattice_vectors = lattice_vectors[np.linalg.norm(lattice_vectors, axis=1) < reach]
+        step = max(1, PAIRS // len(self.lattice_vectors))
+        parts = [self._inside(q_edges, start, start + step) for start in range(0, len(self.q), step)]
+        shell, pairs = (np.concatenate(column) for column in zip(*parts, strict=True))
+        order = np.argsort(shell, kind="stable")  # a radix sort, for the shells are 16-bit numbers
+        self.pairs = pairs[order]
+        self.bounds = np.searchsorted(shell[order], np.arange(len(q_edges)))
+
+    def _inside(self, q_edges: Array, start: int, stop: int) -> tuple[NDArray[np.int16], Integers]:
+        """Shell and number of the pairs of some q, q_index * n_G + g_index."""
+        q, lattice_vectors = self.q[start:stop], self.lattice_vectors
+        square = np.sum(q**2, axis=1)[:, None] + np.sum(lattice_vectors**2, axis=1) + 2 * q @ lattice_vectors.T
+        shell = np.searchsorted(q_edges**2, square.ravel(), side="right").astype(np.int16) - np.int16(1)
+        inside = np.flatnonzero((shell >= 0) & (shell < len(q_edges) - 1))
+        return shell[inside], inside + start * len(lattice_vectors)
+
+    def draw(self, per_shell: Integers, rng: np.random.Generator, replicates: int = 1) -> PowderSample:
+        """Choose wave vectors q + G in each shell, each mesh point by its weight.
+
+        S has the symmetry of the Laue group, so the average over a sphere needs only the irreducible q, weighted by
+        their stars, with all G.
+
+        Parameters
+        ----------
+        per_shell
+            How many of each shell, shape (n_shells,), in each of the independent ``replicates``. Shells in which fewer
+            than `FEWEST` lie get none.
+        """
+        none = np.empty(0, dtype=np.int64)
+        picks, shells, numbers = [none], [none], [none]
+        for shell, (first, last) in enumerate(pairwise(self.bounds)):
+            count = int(per_shell[shell])
+            if count == 0 or last - first < FEWEST:
+                continue
+            weights = np.cumsum(self.weights[self.pairs[first:last] // len(self.lattice_vectors)])
+            steps = (np.arange(count) + rng.random((replicates, 1))) / count  # systematic sampling by weight
+            pick = np.searchsorted(weights, steps.ravel() * weights[-1], side="right")
+            picks.append(self.pairs[first + np.minimum(pick, last - first - 1)])
+            shells.append(np.full(len(pick), shell))
+            numbers.append(np.repeat(np.arange(replicates), count))
+        q_index, g_index = np.divmod(np.concatenate(picks), len(self.lattice_vectors))
+        vectors = self.q[q_index] + self.lattice_vectors[g_index]
+        return PowderSample(q_index, vectors, np.concatenate(shells), np.concatenate(numbers))
 
 
 def _explicit_shells(
-    force_constants: ForceConstants, q_edges: Array, shells: NDArray[np.int64], rng: np.random.Generator
+    force_constants: ForceConstants, q_edges: Array, shells: Integers, rng: np.random.Generator, replicates: int
 ) -> tuple[PowderSample, Modes]:
-    """`FEWEST` wave vectors at random in each of the shells, with modes of their own."""
-    shell = np.repeat(shells, FEWEST)
+    """A wave vector at random in each of the shells for each replicate, with modes of its own."""
+    shell = np.tile(shells, replicates)
+    replicate = np.repeat(np.arange(replicates), len(shells))
     direction = rng.normal(size=(len(shell), 3))
     direction /= np.linalg.norm(direction, axis=1, keepdims=True)
     low, high = q_edges[shell], q_edges[shell + 1]
     radius = np.cbrt(low**3 + rng.random(len(shell)) * (high**3 - low**3))
     vectors = direction * radius[:, None]
     modes = lattice.modes_at(force_constants, vectors @ np.linalg.inv(force_constants.crystal.reciprocal))
-    return PowderSample(np.arange(len(shell)), vectors, shell), modes
+    return PowderSample(np.arange(len(shell)), vectors, shell, replicate), modes

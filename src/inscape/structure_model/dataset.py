@@ -18,14 +18,14 @@ from inscape.potentials import SevenNetFeatures
 from inscape.scattering import PlaneGrid, scattering_lengths, self_part
 from inscape.scattering.plane import HK0
 from inscape.spectra import centres, native_energy_edges, native_q_edges
-from inscape.structure_model.geometry import Geometry, geometry, standard_frame
+from inscape.structure_model.geometry import Geometry, geometry
 from inscape.structure_model.network import Atoms, gather
 from inscape.structure_model.objectives import cut_kernel
 from inscape.structure_model.representation import N_LEVELS, relative_density
 from inscape.structures import Crystal
 
 Array = NDArray[np.floating]
-DERIVED = "derived-4"
+DERIVED = "derived-5"
 BATCH = 32
 
 
@@ -33,9 +33,9 @@ BATCH = 32
 class Sample:
     """One crystal as models see it; targets that were not asked for are empty.
 
-    ``features`` (n_atoms, 800); ``partial_dos`` (n_atoms, n_energy) 1/meV; ``kernel`` of `cut_kernel`; and ρ(Q,u) of
-    ``powder`` (n_q, n_levels), ``plane`` (n, n_levels) at ``plane_vectors`` (n, 3) and ``points`` (m, n_levels) at
-    ``point_vectors`` (m, 3), 1/Å, in the crystal's standard frame.
+    ``features`` (n_atoms, n_features); ``partial_dos`` (n_atoms, n_energy) 1/meV; ``kernel`` of `cut_kernel`; and
+    ρ(Q,u) of ``powder`` (n_q, n_levels), ``plane`` (n, n_levels) at ``plane_vectors`` (n, 3), 1/Å, and ``points``
+    (m, n_levels) at ``point_vectors`` (m, 3).
     """
 
     id: str
@@ -67,7 +67,6 @@ def derive(library: Library, name: str, crystal: Crystal, features: Array) -> di
     lengths = scattering_lengths(crystal)
     plane_vectors = PlaneGrid(np.array(HK0, dtype=float), a["h_edges"], a["k_edges"]).centres(crystal).reshape(-1, 3)
     atoms = geometry(crystal)
-    turn = standard_frame(crystal).T
 
     def density(reduced_over_q2: Array, moduli: Array) -> NDArray[np.float16]:
         own = self_part(a["partial_dos"], crystal.masses, lengths.coherent_square, moduli, a["displacements"][0])
@@ -80,9 +79,9 @@ def derive(library: Library, name: str, crystal: Crystal, features: Array) -> di
         "kernel": cut_kernel(a["partial_dos"], atoms.weights.numpy(), edges, N_LEVELS),
         "powder": density(a["powder"], q),
         "plane": density(a["crystal"].reshape(len(plane_vectors), -1), np.linalg.norm(plane_vectors, axis=-1)),
-        "plane_vectors": (plane_vectors @ turn).astype(np.float32),
+        "plane_vectors": plane_vectors.astype(np.float32),
         "points": density(a["points"], np.linalg.norm(a["point_vectors"], axis=-1)),
-        "point_vectors": (a["point_vectors"] @ turn).astype(np.float32),
+        "point_vectors": a["point_vectors"].astype(np.float32),
     }
 
 
@@ -123,6 +122,4 @@ def _load(library: Library, name: str, wanted: Sequence[str]) -> Sample:
 
 def atoms_of(samples: Sequence[Sample]) -> Atoms:
     """The atoms of a few crystals, one after the other."""
-    return gather(
-        [s.features for s in samples], [s.geometry.numbers for s in samples], [s.geometry.masses for s in samples]
-    )
+    return gather([s.features for s in samples], [s.geometry for s in samples])

@@ -6,9 +6,8 @@ of the crystal what its structure says exactly at Q (`inscape.structure_model.ge
 reciprocal-lattice vector, and how much the pattern of scattering phases at Q stretches each bond, weighted with learned
 spring constants, and the spectrum of that spring model. Any plane, path or volume can be decoded.
 
-Wave vectors and crystal are in the crystal's standard frame, so that nothing depends on how it was turned; nor on the
-order of atoms. Between reciprocal-lattice points the learned structure factors depend a little on which image of an
-atom a file lists (cosine of ρ 0.998 or better between two choices of origin).
+Nothing depends on how the crystal was turned (together with the wave vectors), on the order of atoms, on the origin, or
+on which cell was cut out of the crystal.
 """
 
 from __future__ import annotations
@@ -20,7 +19,15 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from inscape.structure_model.geometry import N_FIXED, PAIR_CUTOFF, Geometry, fixed_features
+from inscape.structure_model.geometry import (
+    N_FIXED,
+    PAIR_CUTOFF,
+    Geometry,
+    fixed_features,
+    nearest_lattice_vectors,
+    pair_window,
+    structure_factors,
+)
 from inscape.structure_model.network import Atoms, Trunk
 
 N_RADIAL = 12
@@ -77,7 +84,7 @@ class FieldNetwork(nn.Module):
         self.to_code = nn.Sequential(
             nn.Linear(width, width), nn.GELU(), nn.Dropout(dropout), nn.Linear(width, n_components)
         )
-        n_local = N_FIXED + n_waves + 4 * n_springs + N_MOMENTS
+        n_local = N_FIXED + 2 * n_waves + 4 * n_springs + N_MOMENTS
         self.encode_row = nn.Sequential(
             nn.Linear(n_local + n_levels, width), nn.GELU(), nn.Linear(width, width), nn.GELU()
         )
@@ -106,27 +113,28 @@ class FieldNetwork(nn.Module):
             distance = g.vectors.norm(dim=1, keepdim=True)
             centres = torch.linspace(1.0, PAIR_CUTOFF, N_RADIAL)
             radial = torch.exp(-(((distance - centres) / 0.4) ** 2))
-            window = 0.5 * (1 + torch.cos(torch.pi * (distance / PAIR_CUTOFF).clamp(max=1)))
-            stiffness = self.pair(torch.cat([first + second, first * second, radial], dim=1)) * window
+            stiffness = self.pair(torch.cat([first + second, first * second, radial], dim=1)) * pair_window(g)[:, None]
             found.append(Springs(amplitude, stiffness, cell))
         return found
 
     def local_features(self, g: Geometry, springs: Springs, q: Tensor) -> Tensor:
         """Features of wave vectors q (n_q, 3), shape (n_q, n_local)."""
-        phase = q @ g.positions.T
+        waves = torch.cos(q @ g.vectors.T)
+        near = nearest_lattice_vectors(g, q)
         weighted = springs.amplitudes * (g.lengths * g.masses.rsqrt())[:, None]
+        factors = structure_factors(g, weighted, near, waves)
         norm = (g.lengths**2 / g.masses).sum()
-        waves = ((phase.cos() @ weighted) ** 2 + (phase.sin() @ weighted) ** 2) / norm
         a = g.lengths / g.masses
         first, second = a[g.pairs[0]], a[g.pairs[1]]
         alone = (first**2 + second**2) / norm
-        stretch = alone - (2 / norm) * first * second * torch.cos(q @ g.vectors.T)
+        stretch = alone - (2 / norm) * first * second * waves
         unit = g.vectors / g.vectors.norm(dim=1, keepdim=True)
         along = ((q / q.norm(dim=1, keepdim=True).clamp_min(1e-6)) @ unit.T) ** 2
         together = torch.cat([(stretch * along) @ springs.stiffness, stretch @ springs.stiffness], dim=1)
         apart = torch.cat([(alone * along) @ springs.stiffness, (alone @ springs.stiffness).expand(len(q), -1)], dim=1)
         moments = torch.cat([(together + 1e-6).log(), together / (apart + 1e-6)], dim=1)
-        return torch.cat([fixed_features(g, q), waves, moments, spring_moments(g, springs.stiffness[:, :2], q)], dim=1)
+        spectrum = spring_moments(g, springs.stiffness[:, :2], q)
+        return torch.cat([fixed_features(g, q, near, waves), factors, moments, spectrum], dim=1)
 
     def encode(self, local: Tensor, density: Tensor) -> Tensor:
         """Code of a set of spectra ρ (n_q, n_levels) with their local features, shape (n_components,)."""
@@ -160,7 +168,7 @@ def spring_moments(g: Geometry, stiffness: Tensor, q: Tensor) -> Tensor:
     blocks = stiffness[:, 0, None, None] * projector + stiffness[:, 1, None, None] * (torch.eye(3) - projector)
     root = g.masses.rsqrt()
     own = blocks.new_zeros(n_atoms, 3, 3).index_add(0, g.pairs[0], blocks) * (root**2)[:, None, None]
-    bound = 2.0 * own.abs().sum(2).max()
+    bound = 2.0 * own.flatten(1).norm(dim=1).max()  # D ≤ 2 own, for a spring at most doubles
     between = blocks * (root[g.pairs[0]] * root[g.pairs[1]] / bound * 2)[:, None, None]
     where = g.pairs[0] * n_atoms + g.pairs[1]
     angle = g.vectors @ q.T
@@ -175,13 +183,19 @@ def spring_moments(g: Geometry, stiffness: Tensor, q: Tensor) -> Tensor:
     direction = q / q.norm(dim=1, keepdim=True).clamp_min(1e-6)
     start = ((g.lengths * root)[None, :, None] * direction[:, None, :]).reshape(n_q, -1, 1)
     start = start / start.norm(dim=1, keepdim=True)
-    before = torch.cat([start, torch.zeros_like(start)], dim=1)
-    matrix = torch.cat([torch.cat([real, -imaginary], dim=2), torch.cat([imaginary, real], dim=2)], dim=1)
-    now = matrix @ before
+
+    def apply(v: Tensor) -> Tensor:
+        """D on vectors whose real and imaginary parts are two columns, shape (n_q, 3 n_atoms, 2)."""
+        by_imaginary = imaginary @ v
+        product: Tensor = real @ v + torch.stack([-by_imaginary[..., 1], by_imaginary[..., 0]], dim=-1)
+        return product
+
+    before = torch.cat([start, torch.zeros_like(start)], dim=2)
+    now = apply(before)
     first = before
     moments: list[Tensor] = []
     for n in range(1, N_MOMENTS // 2 + 1):  # two moments from each vector: μ_2n = 2 t·t − 1, μ_2n−1 = 2 t·t' − μ_1
-        mean = moments[0] if n > 1 else (now * first).sum(1)
-        moments += [2 * (now * before).sum(1) - mean, 2 * (now * now).sum(1) - 1]
-        before, now = now, 2 * matrix @ now - before
-    return torch.cat(moments, dim=1)
+        mean = moments[0] if n > 1 else (now * first).sum(dim=(1, 2))
+        moments += [2 * (now * before).sum(dim=(1, 2)) - mean, 2 * (now * now).sum(dim=(1, 2)) - 1]
+        before, now = now, 2 * apply(now) - before
+    return torch.stack(moments, dim=1)

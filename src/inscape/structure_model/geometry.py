@@ -19,7 +19,7 @@ PAIR_CUTOFF = 5.0
 
 @dataclass(frozen=True)
 class Geometry:
-    """A crystal as tensors, in its `standard_frame`.
+    """A crystal as tensors.
 
     ``positions`` (n_atoms, 3) Å; ``numbers``, ``masses``, ``lengths`` b (n_atoms,); ``pairs`` (2, n_pairs) with
     ``vectors`` (n_pairs, 3) Å; ``reciprocal`` (3, 3) 1/Å.
@@ -44,26 +44,17 @@ class Geometry:
         return weight / weight.sum()
 
 
-def standard_frame(crystal: Crystal) -> NDArray[np.float64]:
-    """Rotation into the frame with the conventional a along x and b in the x–y plane, shape (3, 3): v' = v @ R.T."""
-    a, b, _ = crystal.conventional_lattice
-    x = a / np.linalg.norm(a)
-    z = np.cross(a, b) / np.linalg.norm(np.cross(a, b))
-    return np.stack([x, np.cross(z, x), z])
-
-
 def geometry(crystal: Crystal) -> Geometry:
-    """The tensors of a crystal in its standard frame, single precision: however it was turned, they are the same."""
+    """The tensors of a crystal, in single precision."""
     pairs, vectors = neighbours(crystal, PAIR_CUTOFF)
-    turn = standard_frame(crystal).T
     return Geometry(
-        positions=_tensor(crystal.positions @ crystal.lattice @ turn),
+        positions=_tensor(crystal.positions @ crystal.lattice),
         numbers=torch.from_numpy(np.array(crystal.numbers, dtype=np.int64)),
         masses=_tensor(crystal.masses),
         lengths=_tensor(scattering_lengths(crystal).coherent),
         pairs=torch.from_numpy(pairs),
-        vectors=_tensor(vectors @ turn),
-        reciprocal=_tensor(crystal.reciprocal @ turn),
+        vectors=_tensor(vectors),
+        reciprocal=_tensor(crystal.reciprocal),
     )
 
 
@@ -71,38 +62,83 @@ def _tensor(values: NDArray[np.floating]) -> Tensor:
     return torch.tensor(np.asarray(values), dtype=torch.float32)
 
 
+def pair_window(g: Geometry) -> Tensor:
+    """Weight of each pair, from 1 at no distance smoothly to 0 at `PAIR_CUTOFF`, shape (n_pairs,)."""
+    return 0.5 * (1 + torch.cos(torch.pi * (g.vectors.norm(dim=1) / PAIR_CUTOFF).clamp(max=1)))
+
+
+N_NEAREST = 4
+SHARING = 0.1
+"""Reciprocal-lattice vectors that are about equally near share a wave vector; "about": radii of the Brillouin zone."""
+
+
+@dataclass(frozen=True)
+class Nearest:
+    """The reciprocal-lattice vectors G nearest to each wave vector, and how much each counts.
+
+    ``vectors`` (n_q, 4, 3) 1/Å; ``share`` (n_q, 4), 1 for the nearest and 0 for the others but where several are about
+    equally near, so that nothing depends on which of them rounding prefers; ``distance`` (n_q,) of the nearest, 1/Å,
+    and over the ``zone``'s radius.
+    """
+
+    vectors: Tensor
+    share: Tensor
+    distance: Tensor
+    zone: Tensor
+
+
+def nearest_lattice_vectors(g: Geometry, q: Tensor) -> Nearest:
+    """The four nearest reciprocal-lattice vectors of wave vectors q (n_q, 3)."""
+    fractional = q @ torch.linalg.inv(g.reciprocal)
+    candidates = (fractional.round()[:, None] + torch.cartesian_prod(*(torch.arange(-1.0, 2.0),) * 3)) @ g.reciprocal
+    square, order = (q[:, None] - candidates).square().sum(dim=-1).topk(N_NEAREST, largest=False)
+    zone = (g.reciprocal.det().abs() * 3 / (4 * torch.pi)) ** (1 / 3)
+    share = torch.softmax(-square / (SHARING * zone) ** 2, dim=1)
+    vectors = candidates.gather(1, order[..., None].expand(-1, -1, 3))
+    return Nearest(vectors, share, square[:, 0].clamp_min(0).sqrt(), zone)
+
+
+def structure_factors(g: Geometry, amplitudes: Tensor, near: Nearest, waves: Tensor) -> Tensor:
+    """|Σ_d a_d exp(iQ·r_d)|² over Σ_d b_d²/M_d for amplitudes a (n_atoms, n): as it is between the pairs within the
+    cutoff at Q, and of all atoms at the nearest G; shape (n_q, 2 n).
+
+    Away from a reciprocal-lattice vector the sum over all atoms of a cell would depend on where the cell is cut out of
+    the crystal; pairs and G do not.
+
+    Parameters
+    ----------
+    waves
+        cos(Q·r) of the pairs, shape (n_q, n_pairs).
+    """
+    products = amplitudes[g.pairs[0]] * amplitudes[g.pairs[1]] * pair_window(g)[:, None]
+    at_q = amplitudes.square().sum(dim=0) + waves @ products
+    angle = near.vectors @ g.positions.T
+    square = (angle.cos() @ amplitudes) ** 2 + (angle.sin() @ amplitudes) ** 2
+    at_g = (near.share[..., None] * square).sum(dim=1)
+    return torch.cat([at_q, at_g], dim=1) / (g.lengths**2 / g.masses).sum()
+
+
 N_FIXED = 8
 """Numbers of a wave vector from `fixed_features`."""
 
 
-def fixed_features(g: Geometry, q: Tensor) -> Tensor:
+def fixed_features(g: Geometry, q: Tensor, near: Nearest, waves: Tensor) -> Tensor:
     """Eight numbers of each wave vector that need nothing learned, shape (n_q, 8).
 
     |Q|, its logarithm; distance to the nearest reciprocal-lattice vector G, as it is and over the radius of the
-    Brillouin zone; the square of the cosine between that step and Q (longitudinal: 1); and how much of the self part
-    in-phase motion of all atoms takes, |Σ b exp(iQ·r)|²/(ΣM Σb²/M), at Q and at G; the step's wavelength in cells.
+    Brillouin zone; the square of the cosine between that step and Q (longitudinal: 1); how much of the self part
+    in-phase motion of all atoms takes, |Σ b exp(iQ·r)|²/(ΣM Σb²/M), at Q and at G (`structure_factors`); the step's
+    wavelength in cells.
     """
     modulus = q.norm(dim=1)
-    fractional = q @ torch.linalg.inv(g.reciprocal)
-    offsets = torch.cartesian_prod(*(torch.arange(-1.0, 2.0),) * 3)
-    candidates = fractional.round()[:, None] + offsets
-    steps = (fractional[:, None] - candidates) @ g.reciprocal
-    nearest = steps.norm(dim=-1).argmin(dim=1)
-    rows = torch.arange(len(q))
-    step, lattice_vector = steps[rows, nearest], candidates[rows, nearest] @ g.reciprocal
-    distance = step.norm(dim=1)
-    zone = (g.reciprocal.det().abs() * 3 / (4 * torch.pi)) ** (1 / 3)
-    along = ((step * q).sum(1) / (distance * modulus).clamp_min(1e-6)) ** 2
-    norm = g.masses.sum() * (g.lengths**2 / g.masses).sum()
-
-    def in_phase(vectors: Tensor) -> Tensor:
-        phase = vectors @ g.positions.T
-        return ((phase.cos() @ g.lengths) ** 2 + (phase.sin() @ g.lengths) ** 2) / norm
-
+    steps = q[:, None] - near.vectors
+    cosine = (steps * q[:, None]).sum(-1) / (steps.norm(dim=-1) * modulus[:, None]).clamp_min(1e-6)
+    along = (near.share * cosine**2).sum(dim=1)
+    together = structure_factors(g, g.lengths[:, None], near, waves) / g.masses.sum()
     return torch.stack(
         [
-            modulus / 5, (modulus + 0.1).log(), distance, distance / zone, along,
-            in_phase(q), in_phase(lattice_vector), distance * len(g.masses) ** (1 / 3),
+            modulus / 5, (modulus + 0.1).log(), near.distance, near.distance / near.zone, along,
+            together[:, 0], together[:, 1], near.distance * len(g.masses) ** (1 / 3),
         ],
         dim=1,
     )  # fmt: skip
@@ -117,8 +153,7 @@ def interference(g: Geometry, q: Tensor) -> Tensor:
     Pairs beyond the cutoff are left out smoothly.
     """
     r = g.vectors.norm(dim=1)
-    window = 0.5 * (1 + torch.cos(torch.pi * (r / PAIR_CUTOFF).clamp(max=1)))
-    waves = torch.sinc(q[:, None] * r / torch.pi) * window
+    waves = torch.sinc(q[:, None] * r / torch.pi) * pair_window(g)
     found = []
     for w in (g.lengths, g.lengths / g.masses):
         found.append(waves @ (w[g.pairs[0]] * w[g.pairs[1]]) / (w**2).sum())

@@ -19,7 +19,7 @@ from inscape.errors import WeightsError
 from inscape.potentials import SevenNetFeatures
 from inscape.spectra import centres, native_energy_edges
 from inscape.structure_model.field import FieldNetwork, Springs
-from inscape.structure_model.geometry import Geometry, geometry, standard_frame
+from inscape.structure_model.geometry import Geometry, geometry
 from inscape.structure_model.network import Atoms, DosNetwork, gather
 from inscape.structure_model.novelty import Novelty
 from inscape.structure_model.objectives import cut_kernel
@@ -53,7 +53,6 @@ class Structure:
     _field: FieldNetwork | None = field(default=None, repr=False)
     _geometry: Geometry | None = field(default=None, repr=False)
     _springs: Springs | None = field(default=None, repr=False)
-    _frame: Array = field(default_factory=lambda: np.eye(3), repr=False)
 
     @property
     def disagreement(self) -> float:
@@ -66,7 +65,7 @@ class Structure:
         """ρ(Q,u) at wave vectors, shape (n, 3), Cartesian, 1/Å: shape (n, n_levels); from another code if given."""
         if self._field is None or self._geometry is None or self._springs is None:
             raise WeightsError("this structure was predicted without its crystal code; ask for the kind 'crystal'")
-        q = torch.tensor(np.asarray(wave_vectors) @ self._frame.T, dtype=torch.float32)
+        q = torch.tensor(np.asarray(wave_vectors), dtype=torch.float32)
         z = torch.tensor(np.asarray(self.codes["crystal"] if code is None else code), dtype=torch.float32)
         parts = []
         for part in torch.split(q, BLOCK):
@@ -79,7 +78,7 @@ class Structure:
         """Crystal code of known spectra ρ (n, n_levels) at wave vectors (n, 3)."""
         if self._field is None or self._geometry is None or self._springs is None:
             raise WeightsError("this structure was predicted without its crystal code; ask for the kind 'crystal'")
-        q = torch.tensor(np.asarray(wave_vectors) @ self._frame.T, dtype=torch.float32)
+        q = torch.tensor(np.asarray(wave_vectors), dtype=torch.float32)
         rho = torch.tensor(np.asarray(density), dtype=torch.float32)
         local = self._field.local_features(self._geometry, self._springs, q)
         return np.asarray(self._field.encode(local, rho).numpy())
@@ -141,7 +140,7 @@ class StructureModel:
         """
         features = [torch.from_numpy(f) for f in self.features(crystals)]
         geometries = [geometry(c) for c in crystals]
-        atoms = gather(features, [g.numbers for g in geometries], [g.masses for g in geometries])
+        atoms = gather(features, geometries)
         sizes = atoms.counts.tolist()
         edges = native_energy_edges()
         widths = np.diff(edges)
@@ -168,7 +167,7 @@ class StructureModel:
         return [
             Structure(
                 p, members[:, i].std(axis=0), float(novelty[i]), codes[i], powder[i],
-                self.crystal, geometries[i], springs[i], standard_frame(crystals[i]),
+                self.crystal, geometries[i], springs[i],
             )
             for i, p in enumerate(partial)
         ]  # fmt: skip

@@ -1,11 +1,12 @@
-"""From the features of atoms to the density of states of each: attention between the atoms of a cell, then a softmax.
+"""From the features of atoms to the density of states of each: atoms hear neighbours and cell, then a softmax.
 
-Everything is invariant under rotation (the features are), permutation (attention has no order) and choice of
-supercell (a softmax over copies of the same atoms is the same).
+Everything is invariant under rotation (features and distances are), permutation (attention has no order) and choice of
+supercell (an average over copies of the same atoms is the same).
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -13,8 +14,14 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from inscape.structure_model.geometry import PAIR_CUTOFF, Geometry, pair_window
+
 MAX_NUMBER = 104
 """Elements are embedded by atomic number up to this one."""
+
+N_RADIAL = 24
+NEAREST, RADIAL_WIDTH = 0.8, 0.25
+"""Gaussians of the distance of a pair: how many, the shortest distance and the width of each, Å."""
 
 
 @dataclass(frozen=True)
@@ -22,13 +29,17 @@ class Atoms:
     """The atoms of a few crystals, one after the other.
 
     ``features`` (n_atoms, n_features); ``numbers``, ``masses``, and ``crystal``, the crystal that each atom belongs to,
-    ascending from 0, each (n_atoms,).
+    ascending from 0, each (n_atoms,); ``pairs`` (2, n_pairs) of neighbours, and of each pair Gaussians of its distance,
+    ``radial`` (n_pairs, 24), and its weight, ``window`` (n_pairs,).
     """
 
     features: Tensor
     numbers: Tensor
     masses: Tensor
     crystal: Tensor
+    pairs: Tensor
+    radial: Tensor
+    window: Tensor
 
     @property
     def counts(self) -> Tensor:
@@ -42,7 +53,10 @@ class Atoms:
 
 
 class Trunk(nn.Module):
-    """Atoms in, one vector an atom out, shape (n_atoms, width)."""
+    """Atoms in, one vector an atom out, shape (n_atoms, width).
+
+    Each of ``depth`` rounds lets an atom hear its neighbours, then all atoms of its cell.
+    """
 
     mean: Tensor
     scale: Tensor
@@ -54,6 +68,7 @@ class Trunk(nn.Module):
         self.features = nn.Linear(n_features, width)
         self.element = nn.Embedding(MAX_NUMBER, width)
         self.mass = nn.Linear(1, width)
+        self.neighbours = nn.ModuleList(NeighbourAttention(width, heads) for _ in range(depth))
         self.blocks = nn.ModuleList(Block(width, heads, dropout) for _ in range(depth))
         self.norm = nn.LayerNorm(width)
         self.dropout = nn.Dropout(dropout)
@@ -71,9 +86,45 @@ class Trunk(nn.Module):
         start = counts.cumsum(0) - counts
         place = torch.arange(len(h)) - start[atoms.crystal]  # of an atom within its crystal
         present = torch.arange(int(counts.max())) < counts[:, None]
-        for block in self.blocks:
-            h = block(h, (atoms.crystal, place), present)
+        for hear, block in zip(self.neighbours, self.blocks, strict=True):
+            h = block(hear(h, atoms), (atoms.crystal, place), present)
         out: Tensor = self.norm(h)
+        return out
+
+
+def perceptron(width: int, dropout: float, out: int | None = None) -> nn.Sequential:
+    """One hidden layer of twice the width."""
+    return nn.Sequential(
+        nn.Linear(width, 2 * width), nn.GELU(), nn.Dropout(dropout), nn.Linear(2 * width, out or width)
+    )
+
+
+class NeighbourAttention(nn.Module):
+    """Attention of each atom to its neighbours, knowing their distances; added to what came in.
+
+    The weight of a neighbour falls smoothly to 0 at the cutoff, where neighbours come and go.
+    """
+
+    def __init__(self, width: int, heads: int) -> None:
+        super().__init__()
+        self.heads = heads
+        self.norm = nn.LayerNorm(width)
+        self.query_key_value = nn.Linear(width, 3 * width)
+        self.affinity = nn.Linear(N_RADIAL, heads)
+        self.gate = nn.Linear(N_RADIAL, width)
+        self.mix = nn.Linear(width, width)
+
+    def forward(self, h: Tensor, atoms: Atoms) -> Tensor:
+        n_atoms, width = h.shape
+        size = width // self.heads
+        first, second = atoms.pairs
+        query, key, value = self.query_key_value(self.norm(h)).view(n_atoms, 3, self.heads, size).unbind(1)
+        score = (query[first] * key[second]).sum(-1) / math.sqrt(size) + self.affinity(atoms.radial)
+        weight = score.clamp(-15, 15).exp() * atoms.window[:, None]
+        total = weight.new_zeros(n_atoms, self.heads).index_add(0, first, weight) + 1e-3
+        message = value[second] * self.gate(atoms.radial).view(-1, self.heads, size) * weight[..., None]
+        heard = message.new_zeros(n_atoms, self.heads, size).index_add(0, first, message) / total[..., None]
+        out: Tensor = h + self.mix(heard.flatten(1))
         return out
 
 
@@ -86,9 +137,7 @@ class Block(nn.Module):
         self.norm_attention, self.norm_perceptron = nn.LayerNorm(width), nn.LayerNorm(width)
         self.query_key_value = nn.Linear(width, 3 * width)
         self.mix = nn.Linear(width, width)
-        self.perceptron = nn.Sequential(
-            nn.Linear(width, 2 * width), nn.GELU(), nn.Dropout(dropout), nn.Linear(2 * width, width)
-        )
+        self.perceptron = perceptron(width, dropout)
 
     def forward(self, h: Tensor, place: tuple[Tensor, Tensor], present: Tensor) -> Tensor:
         """Atoms h (n_atoms, width) at ``place`` (crystal, number in it) of a padded table where ``present``."""
@@ -119,21 +168,25 @@ class DosNetwork(nn.Module):
     ) -> None:
         super().__init__()
         self.trunk = Trunk(n_features, width, depth, heads, dropout)
-        self.head = nn.Sequential(
-            nn.Linear(width, 2 * width), nn.GELU(), nn.Dropout(dropout), nn.Linear(2 * width, n_energy)
-        )
+        self.head = perceptron(width, dropout, n_energy)
 
     def forward(self, atoms: Atoms) -> Tensor:
         """Shares, shape (n_atoms, n_energy)."""
         return torch.softmax(self.head(self.trunk(atoms)), dim=-1)
 
 
-def gather(features: Sequence[Tensor], numbers: Sequence[Tensor], masses: Sequence[Tensor]) -> Atoms:
-    """The atoms of several crystals, each given as a tensor an item, as one."""
-    counts = torch.tensor([len(n) for n in numbers])
+def gather(features: Sequence[Tensor], geometries: Sequence[Geometry]) -> Atoms:
+    """The atoms of several crystals, each given as its features (n_atoms, n_features) and its geometry, as one."""
+    counts = torch.tensor([len(g.numbers) for g in geometries])
+    starts = (counts.cumsum(0) - counts).tolist()
+    distance = torch.cat([g.vectors.norm(dim=1) for g in geometries])
+    centres = torch.linspace(NEAREST, PAIR_CUTOFF, N_RADIAL)
     return Atoms(
-        torch.cat(list(features)),
-        torch.cat(list(numbers)),
-        torch.cat(list(masses)),
-        torch.repeat_interleave(torch.arange(len(counts)), counts),
+        features=torch.cat(list(features)),
+        numbers=torch.cat([g.numbers for g in geometries]),
+        masses=torch.cat([g.masses for g in geometries]),
+        crystal=torch.repeat_interleave(torch.arange(len(counts)), counts),
+        pairs=torch.cat([g.pairs + start for g, start in zip(geometries, starts, strict=True)], dim=1),
+        radial=torch.exp(-(((distance[:, None] - centres) / RADIAL_WIDTH) ** 2)),
+        window=torch.cat([pair_window(g) for g in geometries]),
     )

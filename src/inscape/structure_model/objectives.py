@@ -10,6 +10,7 @@ from torch import Tensor
 from inscape.scattering import to_scattering
 from inscape.spectra import centres, rebin, smooth, uniform_edges
 from inscape.structure_model.network import Atoms
+from inscape.thermodynamics import heat_capacity
 
 Array = NDArray[np.floating]
 
@@ -54,11 +55,22 @@ def smoothing_matrix(edges: Array, sigma: float) -> Tensor:
     return torch.tensor(matrix, dtype=torch.float32)
 
 
-def dos_loss(p: Tensor, t: Tensor, atoms: Atoms, widths: Tensor, smoothing: Tensor) -> Tensor:
+HEAT_CAPACITY_WEIGHTS = {100.0: 1.0, 300.0: 2.0}
+"""What an error of C_V at a temperature, K, weighs in the loss, per J mol⁻¹ K⁻¹."""
+
+
+def heat_capacity_matrix(edges: Array) -> Tensor:
+    """Weighted heat capacity of modes that all lie in one bin, shape (n_energy, 2); C_V is linear in shares."""
+    ones = np.eye(len(edges) - 1)
+    columns = [[w * heat_capacity(one, edges, t) for t, w in HEAT_CAPACITY_WEIGHTS.items()] for one in ones]
+    return torch.tensor(np.array(columns), dtype=torch.float32)
+
+
+def dos_loss(p: Tensor, t: Tensor, atoms: Atoms, widths: Tensor, smoothing: Tensor, heat_capacities: Tensor) -> Tensor:
     """Loss of predicted shares of the density of states, mean over crystals.
 
-    Wasserstein-1 distance of the total, half of that of the atoms, and three times the squared error of the smoothed
-    total over its square (1 − R², nearly).
+    Wasserstein-1 distance of the total, half of that of the atoms, three times the squared error of the smoothed
+    total over its square (1 − R², nearly), and the errors of C_V at 100 and 300 K.
 
     Parameters
     ----------
@@ -66,8 +78,8 @@ def dos_loss(p: Tensor, t: Tensor, atoms: Atoms, widths: Tensor, smoothing: Tens
         Shares of each atom in each bin, shape (n_atoms, n_energy), summing to 1.
     widths
         Of the bins, meV.
-    smoothing
-        Of `smoothing_matrix`.
+    smoothing, heat_capacities
+        Of `smoothing_matrix` and `heat_capacity_matrix`.
     """
     difference = p - t
     counts = atoms.counts[:, None]
@@ -76,4 +88,5 @@ def dos_loss(p: Tensor, t: Tensor, atoms: Atoms, widths: Tensor, smoothing: Tens
     by_crystal = total.cumsum(-1).abs() @ widths
     smooth_total, smooth_true = (total / widths) @ smoothing.T, (true / widths) @ smoothing.T
     residual = (smooth_total**2 @ widths) / (smooth_true**2 @ widths)
-    return (by_crystal + 0.5 * (atoms.sum(by_atom) / counts)[:, 0] + 3 * residual).mean()
+    heat = (total @ heat_capacities).abs().sum(-1)
+    return (by_crystal + 0.5 * (atoms.sum(by_atom) / counts)[:, 0] + 3 * residual + heat).mean()

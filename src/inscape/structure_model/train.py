@@ -21,7 +21,7 @@ from inscape.structure_model.dataset import Sample, atoms_of, load_samples, prep
 from inscape.structure_model.field import FieldNetwork
 from inscape.structure_model.network import DosNetwork
 from inscape.structure_model.novelty import Novelty
-from inscape.structure_model.objectives import cut_cosine, dos_loss, smoothing_matrix
+from inscape.structure_model.objectives import cut_cosine, dos_loss, heat_capacity_matrix, smoothing_matrix
 from inscape.structure_model.powder import PowderNetwork
 from inscape.structure_model.representation import N_LEVELS, cumulative_dos
 from inscape.training import WEIGHTS, Batches, Epoch, Header, fit_network, save_weights
@@ -239,6 +239,7 @@ class DosTask:
         }  # fmt: skip
         self.widths = torch.tensor(np.diff(edges), dtype=torch.float32)
         self.smoothing = smoothing_matrix(edges, 1.0)
+        self.heat_capacities = heat_capacity_matrix(edges)
 
     def network(self) -> DosNetwork:
         """A network to train."""
@@ -250,7 +251,7 @@ class DosTask:
         true = torch.cat([s.partial_dos for s in samples]) * self.widths
         true = true / true.sum(dim=1, keepdim=True)
         shares: Tensor = network(atoms)
-        return dos_loss(shares, true, atoms, self.widths, self.smoothing)
+        return dos_loss(shares, true, atoms, self.widths, self.smoothing, self.heat_capacities)
 
 
 class PowderTask:

@@ -1,0 +1,16 @@
+"""What a code means: its elements one by one, the observables they follow, curves over sizes, maps of all codes.
+
+`meaning` is the one to begin with: it says in words which element follows which observable. Everything takes codes, as
+`transform` gives them, or a fitted autoencoder of any kind. Pictures are in `inscape.plots`.
+"""
+
+from inscape.explore.curves import label_curve, rate_distortion
+from inscape.explore.elements import Activity, activity, atoms, most_activating, traversal
+from inscape.explore.maps import chemiscope_page, code_map
+from inscape.explore.meaning import Meaning, linear_probe, meaning
+from inscape.explore.observables import crystal_observables, dos_observables
+
+__all__ = [
+    "Activity", "Meaning", "activity", "atoms", "chemiscope_page", "code_map", "crystal_observables",
+    "dos_observables", "label_curve", "linear_probe", "meaning", "most_activating", "rate_distortion", "traversal",
+]  # fmt: skip

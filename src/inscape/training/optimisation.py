@@ -1,0 +1,40 @@
+"""How weights move: the optimiser and the course of its learning rate."""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from torch import nn
+
+
+def adamw(network: nn.Module, weight_decay: float) -> torch.optim.AdamW:
+    """AdamW that decays matrices and kernels only."""
+    parameters = [p for p in network.parameters() if p.requires_grad]
+    groups = [
+        {"params": [p for p in parameters if p.dim() >= 2], "weight_decay": weight_decay},
+        {"params": [p for p in parameters if p.dim() < 2], "weight_decay": 0.0},
+    ]
+    return torch.optim.AdamW([g for g in groups if g["params"]], fused=True)
+
+
+def schedule(step: int, steps: int, warm_up: float) -> float:
+    """Share of the peak learning rate: linear rise over the share ``warm_up`` of all steps, then half a cosine."""
+    rise = max(1, round(warm_up * steps))
+    if step < rise:
+        return (step + 1) / rise
+    return 0.5 * (1 + math.cos(math.pi * (step - rise) / max(1, steps - rise)))
+
+
+def set_rate(optimizer: torch.optim.Optimizer, rate: float) -> None:
+    """Give all parameters this learning rate from now on."""
+    for group in optimizer.param_groups:
+        group["lr"] = rate
+
+
+def clip_gradients(network: nn.Module, largest: float) -> None:
+    """Scale all gradients down so that their common norm is at most ``largest``; nothing is touched if it is."""
+    parameters = [p for p in network.parameters() if p.grad is not None]
+    norm = nn.utils.get_total_norm([p.grad for p in parameters if p.grad is not None])
+    if norm > largest:
+        nn.utils.clip_grads_with_norm_(parameters, largest, norm)
