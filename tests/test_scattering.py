@@ -281,7 +281,7 @@ def test_points_that_share_modes_by_symmetry_scatter_alike(material):
         [reduced_intensities(shared, j, images[i : i + 1], lengths, tensors) for i, j in enumerate(index)]
     )
     expected = broadened(direct.energies, intensities(direct, vectors, tensors, lengths))
-    agree(broadened(shared.energies[index], found), expected, 2e-5)  # shared q are rounded to 1e-7
+    agree(broadened(shared.energies[index], found), expected, 1e-7)
 
 
 # ---- maps
