@@ -21,7 +21,7 @@ from inscape.spectra import uniform_edges
 from inscape.units import THZ, bose
 
 KELVIN = 300.0
-MESH = 4
+MESH = 3
 TURNS = 3
 
 

@@ -181,7 +181,7 @@ def powder_points(
         Shape (n_points, n_energy), barn sr⁻¹ per atom.
     """
     n_shells = len(q_edges) - 1
-    few = _Shells(modes, q_edges).draw(np.full(n_shells, -(-2 * n_points // n_shells)), rng)
+    few = Shells(modes, q_edges).draw(np.full(n_shells, -(-2 * n_points // n_shells)), rng)
     pick = rng.permutation(len(few.shell))[:n_points]
     vectors, index, rows = few.vectors[pick], few.q_index[pick], np.arange(len(pick))
     spectra = np.zeros((len(pick), len(energy_edges) - 1))
@@ -208,7 +208,7 @@ class _Sums:
         self.energy_edges = check_edges(energy_edges, name="energies")
         self.lengths, self.displacement = lengths, displacement
         self.tensors = displacement.reshape(-1, *displacement.shape[-3:])  # one set a temperature
-        self.shells = _Shells(modes, self.q_edges)
+        self.shells = Shells(modes, self.q_edges)
         self.counts = np.zeros((replicates, len(self.q_edges) - 1), dtype=np.int64)
         self.totals = np.zeros((len(self.tensors), *self.counts.shape, len(self.energy_edges) - 1))
 
@@ -247,7 +247,7 @@ class _Sums:
         return np.asarray(np.sqrt(variance / np.where(norm > 0, norm, 1.0)).max(axis=0))
 
 
-class _Shells:
+class Shells:
     """All pairs of q and G whose sum lies in a shell of |Q|, sorted by shell; samples are drawn from them.
 
     There are about (4π/3) (|Q|/spacing)³ over the order of the Laue group, whatever the cell.
