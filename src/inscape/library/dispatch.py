@@ -17,6 +17,7 @@ import time
 from collections import Counter, deque
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
+from multiprocessing import resource_tracker
 from queue import Empty, SimpleQueue
 from typing import Any, TypeVar
 
@@ -72,6 +73,7 @@ def connect(cluster: Cluster) -> Iterator[Client]:
             return
         workers = cluster.workers or WORKERS
         with dask.config.set(OWN_SCHEDULER), _one_thread_each(), ExitStack() as stack:
+            resource_tracker.ensure_running()  # or its start, later, would let Ctrl-C through to a worker
             with interrupts_wait():
                 started = _jobs(cluster, workers) if cluster.jobqueue else _processes(workers)
                 client = stack.enter_context(_client(stack.enter_context(started)))
