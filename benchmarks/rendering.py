@@ -25,16 +25,22 @@ from itertools import pairwise
 from pathlib import Path
 from typing import NamedTuple
 
+import matplotlib
 import numpy as np
 import spglib
+from matplotlib import pyplot
+from matplotlib.ticker import FixedLocator, NullLocator
 
 import inscape.lattice.modes as modes
 import inscape.library.build as build
 import inscape.library.writing as writing
-import inscape.scattering.plane as plane
+import inscape.scattering.wave_vectors as wave_vectors
 from inscape.library import LibraryWriter, RenderSettings
+from inscape.plots import COLOURS
 
 render = sys.modules["inscape.library.render"]  # the package's attribute of this name is the function
+
+matplotlib.use("Agg")
 
 READING, SYMMETRY, MATRICES = "reading", "symmetry", "dynamical matrices"
 DIAGONAL, FACTORS, DENSITIES, WRITING = "diagonalisation", "structure factors", "densities of states", "writing"
@@ -44,7 +50,7 @@ STAGES = [  # where a function is looked up, its name, its stage; the time of on
     (np.linalg, "eigh", DIAGONAL),
     (modes, "_operations", SYMMETRY),
     (spglib, "get_ir_reciprocal_mesh", SYMMETRY),
-    (plane, "share_by_symmetry", SYMMETRY),
+    (wave_vectors, "share_by_symmetry", SYMMETRY),
     (render, "density_of_states", DENSITIES),
     (render, "displacements", DENSITIES),
     (render, "powder_map", FACTORS),
@@ -144,58 +150,43 @@ def table(rendered: list[Rendered]) -> str:
     return "\n".join(lines)
 
 
-def power(rendered: list[Rendered]) -> tuple[float, float]:
-    """Exponent and seconds at 10 atoms of a power of the number of atoms, fitted to logarithms."""
-    slope, offset = np.polyfit(np.log([r.n_atoms / 10 for r in rendered]), np.log([r.seconds for r in rendered]), 1)
-    return float(slope), float(np.exp(offset))
+def by_size(rendered: list[Rendered]) -> list[list[Rendered]]:
+    """Crystals in groups of similar numbers of atoms."""
+    groups = [
+        [r for r in rendered if low < r.n_atoms <= high] for low, high in pairwise((0, 4, 8, 14, 20, 28, 40, np.inf))
+    ]
+    return [group for group in groups if group]
 
 
 def draw(rendered: list[Rendered], path: Path) -> None:
-    """Seconds against atoms, with and without Born charges, and stages against atoms."""
-    import matplotlib
-
-    matplotlib.use("Agg")
-    from matplotlib import pyplot
-    from matplotlib.ticker import ScalarFormatter
-
-    figure, (left, right) = pyplot.subplots(1, 2, figsize=(10, 4.2), layout="constrained")
-    for born, marker, label in ((True, "o", "with Born charges"), (False, "s", "without")):
+    """Seconds against atoms, with medians of groups, and what each group spends them on."""
+    figure, (left, right) = pyplot.subplots(1, 2, figsize=(11, 4.2), layout="constrained")
+    for born, face, label in ((True, "0.35", "with Born charges"), (False, "none", "without")):
         some = [r for r in rendered if r.has_born == born]
-        face = f"C{1 - born}" if born else "none"
-        left.plot(
-            [r.n_atoms for r in some],
-            [r.seconds for r in some],
-            marker,
-            ms=5,
-            mfc=face,
-            mec=f"C{1 - born}",
-            label=label,
-        )
-    slope, at_ten = power(rendered)
-    atoms = np.geomspace(min(r.n_atoms for r in rendered), max(r.n_atoms for r in rendered), 50)
-    left.plot(atoms, at_ten * (atoms / 10) ** slope, "k-", lw=1, label=f"∝ atoms$^{{{slope:.2f}}}$")
-    left.set(xscale="log", yscale="log", xlabel="atoms in the primitive cell", ylabel="seconds on one core")
-    left.legend(frameon=False)
+        atoms, seconds = [r.n_atoms for r in some], [r.seconds for r in some]
+        left.plot(atoms, seconds, "o", ms=4.5, mfc=face, mec="0.35", label=label)
+    groups = by_size(rendered)
+    atoms, seconds = ([np.median([getattr(r, n) for r in g]) for g in groups] for n in ("n_atoms", "seconds"))
+    left.plot(atoms, seconds, "-", color=COLOURS[5], lw=2, label="medians of the groups at right")
+    left.set(xscale="log", yscale="log", xlabel="atoms in the primitive cell", ylabel="seconds of one core")
+    for axis, ticks in ((left.xaxis, (1, 2, 5, 10, 20, 40, 100)), (left.yaxis, (0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10))):
+        axis.set_major_locator(FixedLocator(ticks))
+        axis.set_minor_locator(NullLocator())
+        axis.set_major_formatter("{x:g}")
+    left.set_xlim(0.9 * min(r.n_atoms for r in rendered), 1.1 * max(r.n_atoms for r in rendered))
+    left.set_ylim(0.8 * min(r.seconds for r in rendered), 1.25 * max(r.seconds for r in rendered))
+    left.legend(frameon=False, fontsize="small")
 
-    edges = [0, 2, 4, 8, 12, 20, 30, 40, np.inf]
-    groups = [[r for r in rendered if low < r.n_atoms <= high] for low, high in pairwise(edges)]
-    groups = [group for group in groups if group]
-    names = sorted({n for r in rendered for n in r.stages}, key=lambda n: -sum(r.stages.get(n, 0) for r in rendered))
     bottom = np.zeros(len(groups))
-    for name in names:
-        share = np.array([sum(r.stages.get(name, 0) for r in g) / sum(r.seconds for r in g) for g in groups])
-        right.bar(range(len(groups)), 100 * share, bottom=100 * bottom, width=0.8, label=name)
+    for name, colour in zip((*dict.fromkeys(stage for *_, stage in STAGES), OTHER), COLOURS, strict=True):
+        share = np.array([100 * sum(r.stages.get(name, 0) for r in g) / sum(r.seconds for r in g) for g in groups])
+        right.bar(range(len(groups)), share, bottom=bottom, color=colour, edgecolor="white", lw=0.5, label=name)
         bottom += share
-    ranges = [f"{min(r.n_atoms for r in g)}–{max(r.n_atoms for r in g)}" for g in groups]
-    labels = [
-        f"{r if r.split('–')[0] != r.split('–')[1] else r.split('–')[0]}\n({len(g)})"
-        for r, g in zip(ranges, groups, strict=True)
-    ]
-    right.set_xticks(range(len(groups)), labels)
+    ends = [sorted({min(r.n_atoms for r in g), max(r.n_atoms for r in g)}) for g in groups]
+    labels = [f"{'–'.join(map(str, end))}\n({len(g)})" for end, g in zip(ends, groups, strict=True)]
+    right.set_xticks(range(len(groups)), labels, fontsize="small")
     right.set(xlabel="atoms in the primitive cell (crystals)", ylabel="share of the time, %", ylim=(0, 100))
-    right.legend(frameon=False, loc="center left", bbox_to_anchor=(1, 0.5), reverse=True)
-    for axis in (left.xaxis, left.yaxis):
-        axis.set_major_formatter(ScalarFormatter())
+    right.legend(frameon=False, fontsize="small", loc="center left", bbox_to_anchor=(1, 0.5), reverse=True)
     path.parent.mkdir(parents=True, exist_ok=True)
     figure.savefig(path, dpi=150)
 
@@ -217,14 +208,17 @@ def main() -> None:
     wall = time.perf_counter() - start
     seconds, n_bytes = (np.array([getattr(r, name) for r in rendered]) for name in ("seconds", "n_bytes"))
     memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-    slope, at_ten = power(rendered)
     print(f"{os.cpu_count()} cores, load {os.getloadavg()[0]:.1f}; one process of one thread")
     print(f"{len(rendered)} crystals of {min(r.n_atoms for r in rendered)} to {max(r.n_atoms for r in rendered)} atoms")
     print(f"seconds of a core: median {np.median(seconds):.2f}, mean {seconds.mean():.2f}", end=", ")
     print(
         f"90 % within {np.quantile(seconds, 0.9):.2f}; by the wall clock {wall / (len(rendered) + 1):.2f} in the mean"
     )
-    print(f"about {at_ten:.2f} s at 10 atoms, growing as atoms^{slope:.2f}")
+    for group in by_size(rendered):
+        ends = min(r.n_atoms for r in group), max(r.n_atoms for r in group)
+        print(
+            f"{ends[0]} to {ends[1]} atoms: {len(group)} crystals, median {np.median([r.seconds for r in group]):.2f} s"
+        )
     print(f"bytes: median {np.median(n_bytes):,.0f}, mean {n_bytes.mean():,.0f}; memory at most {memory:.0f} MiB")
     print(f"\n{table(rendered)}")
     draw(rendered, options.plot)

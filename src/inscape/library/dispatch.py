@@ -35,7 +35,10 @@ Result = TypeVar("Result")
 THREAD_VARIABLES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "RAYON_NUM_THREADS")
 
 QUEUED = 2
-"""Items that each worker is given at a time, so that it never waits and an interrupt is quick."""
+"""Tasks that each worker is given at a time, so that it never waits and an interrupt is quick."""
+
+BUNCH = 64
+"""A scheduler copes with a few hundred tasks a second: for each so many workers, a task is one item more."""
 
 TRIES = 3
 """An item under which so many workers have died is tried once more, alone on the cluster."""
@@ -83,53 +86,58 @@ def connect(cluster: Cluster) -> Iterator[Client]:
 def run(client: Client, work: Callable[[Item], Result], items: Iterable[Item]) -> Iterator[tuple[Item, Result | None]]:
     """What comes of each item, as it comes.
 
-    An item whose worker dies is tried again, after `TRIES` deaths alone: then a further death is its own doing, and
-    None stands in place of a result.
+    An item whose worker dies is tried again by itself, after `TRIES` deaths alone on the cluster: then a further death
+    is its own doing, and None stands in place of a result.
 
     Raises
     ------
     LibraryError
         The scheduler is gone, or the work itself failed where it should not.
     """
-    todo, alone, deaths = deque(items), deque[Item](), Counter[Item]()
-    waiting: dict[Future[Result], Item] = {}
-    ended: SimpleQueue[Future[Result]] = SimpleQueue()
+    todo, again, alone = deque(items), deque[Item](), deque[Item]()
+    deaths = Counter[Item]()
+    waiting: dict[Future[list[Result]], list[Item]] = {}
+    ended: SimpleQueue[Future[list[Result]]] = SimpleQueue()
     threads = _Threads(client)
 
     def call(pickled: bytes) -> Any:  # travels as code, so that a worker without inscape can say so
         import pickle
 
-        work, item = pickle.loads(pickled)
-        return work(item)
+        work, items = pickle.loads(pickled)
+        return [work(item) for item in items]
 
-    def submit(item: Item) -> None:
-        future = client.submit(call, pickle.dumps((work, item)), pure=False)
-        waiting[future] = item
+    def submit(source: deque[Item], number: int = 1) -> None:
+        bunch = [source.popleft() for _ in range(min(number, len(source)))]
+        future = client.submit(call, pickle.dumps((work, bunch)), pure=False)
+        waiting[future] = bunch
         future.add_done_callback(ended.put)
 
-    while todo or alone or waiting:
-        while todo and len(waiting) < QUEUED * threads.count():
-            submit(todo.popleft())
+    while todo or again or alone or waiting:
+        workers = threads.count()
+        while todo and len(waiting) < QUEUED * workers:
+            submit(todo, 1 + workers // BUNCH)
+        while again and len(waiting) < QUEUED * workers:
+            submit(again)
         if alone and not waiting:
-            submit(alone.popleft())
+            submit(alone)
         try:
             future = ended.get(timeout=1.0)
         except Empty:
             continue
-        item = waiting.pop(future)
+        bunch = waiting.pop(future)
         error = _error_of(future)
         if error is None:
-            yield item, future.result()
+            yield from zip(bunch, future.result(), strict=True)
         elif not isinstance(error, KilledWorker):
             raise LibraryError(
                 f"a worker could not do its work ({type(error).__name__}: {error}); it needs this version of inscape "
                 "and the same folders. What is done is kept: run the same command again"
             ) from error
-        elif (times := deaths[item]) > TRIES - 1:
-            yield item, None
         else:
-            deaths[item] = times + 1
-            (todo if times + 1 < TRIES else alone).append(item)
+            deaths.update(bunch)
+            again += [item for item in bunch if deaths[item] < TRIES]
+            alone += [item for item in bunch if deaths[item] == TRIES]
+            yield from ((item, None) for item in bunch if deaths[item] > TRIES)
 
 
 def _error_of(future: Future[Any]) -> BaseException | None:

@@ -69,9 +69,7 @@ def check_fixed_energy(value: float, name: str) -> float:
     return float(value)
 
 
-def q_limits(
-    energy: ArrayLike, angles: Angles, *, incident: float | None = None, final: float | None = None
-) -> Array:
+def q_limits(energy: ArrayLike, angles: Angles, *, incident: float | None = None, final: float | None = None) -> Array:
     """Smallest and largest |Q| that each range of angles reaches.
 
     Parameters
