@@ -2,8 +2,10 @@
 
 import ast
 import importlib.util
+import re
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -49,6 +51,8 @@ DOORS = {  # one heavy library, one door
 }
 
 NO_PHYSICS = {"numpy", "scipy", "torch", "sklearn", "phonopy", "sevenn", "spglib"}  # in cli and web
+
+PACKAGES = {"distributed": "dask", "sklearn": "scikit-learn", "umap": "umap-learn"}  # where the name is another
 
 VAGUE_NAMES = {"utils", "util", "helpers", "helper", "common", "core", "misc"}
 
@@ -99,6 +103,23 @@ def test_a_heavy_library_has_one_door(path):
 def test_cli_and_web_hold_no_physics_and_no_model_code(path):
     if unit_of(path) in {"cli", "web"}:
         assert not {name.split(".")[0] for name in imports(path)} & NO_PHYSICS
+
+
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+
+
+def test_every_package_that_is_imported_is_asked_for():
+    requirements = {*PROJECT["dependencies"]}.union(*PROJECT["optional-dependencies"].values())
+    asked_for = {re.match(r"[\w.-]+", requirement)[0] for requirement in requirements}
+    foreign = {name.split(".")[0] for path in FILES for name in imports(path)} - sys.stdlib_module_names - {"inscape"}
+    assert {PACKAGES.get(name, name.replace("_", "-")) for name in foreign} <= asked_for
+
+
+def test_a_package_named_in_an_error_message_is_an_extra():
+    texts = [path.read_text(encoding="utf-8") for path in FILES]
+    named = {extra for text in texts for extra in re.findall(r"pip install 'inscape\[(\w+)\]'", text)}
+    assert named
+    assert named <= set(PROJECT["optional-dependencies"])
 
 
 def test_no_module_has_a_name_that_says_nothing():
