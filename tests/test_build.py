@@ -320,6 +320,8 @@ def processes():
     """Two processes that work, and patience that is soon at its end."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(dispatch, "TRIES", 1)
+        for variable in dispatch.THREAD_VARIABLES:
+            patch.setenv(variable, "4")
         with dispatch.connect(Cluster(workers=2)) as client:
             yield client
 

@@ -25,6 +25,7 @@ from inscape.structure_model.geometry import (
     geometry,
     interference,
     nearest_lattice_vectors,
+    structure_factors,
 )
 from inscape.structure_model.network import DosNetwork, gather
 from inscape.structure_model.novelty import FOREIGN_ELEMENT, Novelty
@@ -336,7 +337,9 @@ def test_fixed_features_at_a_reciprocal_lattice_vector():
     """There the step is zero and all atoms of silicon scatter in or out of phase."""
     g = geometry(read_structure(SILICON.atoms))
     q = torch.tensor([[1.0, 1, 1], [2, 0, 0], [2, 2, 0]]) * 2 * torch.pi / 5.431
-    found = fixed_features(g, q, nearest_lattice_vectors(g, q), torch.cos(q @ g.vectors.T))
+    near = nearest_lattice_vectors(g, q)
+    in_phase = structure_factors(g, g.lengths[:, None], near, torch.cos(q @ g.vectors.T))[..., 0]
+    found = fixed_features(g, q, near, in_phase)
     np.testing.assert_allclose(found[:, 2], 0.0, atol=1e-3)
     np.testing.assert_allclose(found[:, 6], [0.5, 0, 1], atol=1e-4)
     assert found[1, 5] < found[0, 5] < found[2, 5]

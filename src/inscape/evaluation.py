@@ -361,8 +361,9 @@ def evaluate(
     found = Evaluation(split, ids)
     for count, name in enumerate(ids, start=1):
         truth = read_truth(source, name)
-        (structure,) = model([truth.crystal])
-        (from_true_dos,) = model([truth.crystal], partial_dos=[truth.partial_dos])
+        features = model.features([truth.crystal])
+        (structure,) = model([truth.crystal], features=features)
+        (from_true_dos,) = model([truth.crystal], features=features, partial_dos=[truth.partial_dos])
         found.has_born.append(truth.has_born)
         found.twin.append(_kind_of(source, name) in twins)
         found.n_atoms.append(truth.crystal.n_atoms)

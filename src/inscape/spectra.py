@@ -58,6 +58,13 @@ def centres(edges: Array) -> Array:
     return 0.5 * (edges[1:] + edges[:-1])
 
 
+def inside_bins(edges: Array) -> tuple[Array, Array]:
+    """Points of Gauss' quadrature inside each bin, and their weights, each (n, 4): a bin's weights sum to its width."""
+    nodes, weights = np.polynomial.legendre.leggauss(4)
+    half = np.diff(edges)[:, None] / 2
+    return centres(edges)[:, None] + half * nodes, half * weights
+
+
 def rebin(values: Array, old: Array, new: Array, *, axis: int = -1) -> Array:
     """Move a density from one set of bins to another; the area in the overlap is kept exactly.
 

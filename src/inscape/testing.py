@@ -52,7 +52,7 @@ def _check_resolution(instrument: Instrument) -> None:
 def _check_view(instrument: Instrument) -> None:
     top = instrument.fixed_energy if instrument.kind == "direct" else 40.0
     energy_edges = np.linspace(0.0, 1.2 * top, 41)
-    reachable = q_limits(energy_edges, instrument.angles, **_fixed(instrument))
+    reachable = q_limits(energy_edges, instrument.angles, **instrument.geometry)
     q_edges = np.linspace(0.0, 1.2 * np.nanmax(reachable), 31)
     values = np.ones((30, 40))
     seen = instrument.measure(values, q_edges, energy_edges)
@@ -61,10 +61,6 @@ def _check_view(instrument: Instrument) -> None:
     _require(bool(np.array_equal(np.isnan(seen), ~mask)), "what no detector reaches is not NaN, or something else is")
     _require(bool(mask.any()), "no detector reaches anything")
     _require(bool(np.all(seen[mask] >= 0)), "a positive map becomes negative")
-
-
-def _fixed(instrument: Instrument) -> dict[str, float]:
-    return {"incident" if instrument.kind == "direct" else "final": instrument.fixed_energy}
 
 
 def _require(kept: bool, clause: str) -> None:

@@ -13,12 +13,10 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from inscape.errors import GridError
+from inscape.spectra import inside_bins
 from inscape.units import GAS_CONSTANT, KB
 
 Array = NDArray[np.floating]
-
-NODES, NODE_WEIGHTS = np.polynomial.legendre.leggauss(4)
-"""Points of Gauss' quadrature inside each energy bin, where the density of states is constant."""
 
 FROZEN = 700.0
 """E/k_BT above which a mode is as good as at 0 K; exp of more overflows."""
@@ -74,8 +72,7 @@ def _per_atom(kernel: Callable[[Array, Array], Array], dos: Array, edges: Array,
         )
     if not np.all(np.isfinite(kelvin) & (kelvin >= 0)):
         raise GridError(f"temperatures are {kelvin} K; expected 0 K or more")
-    width = np.diff(edges)
-    energy = (edges[:-1] + edges[1:])[:, None] / 2 + width[:, None] * NODES / 2
+    energy, weights = inside_bins(edges)
     reduced = np.minimum(energy / (KB * np.maximum(kelvin, 1e-9))[..., None, None], FROZEN)
-    average = kernel(energy, reduced) @ NODE_WEIGHTS / 2
-    return np.asarray(3 * (average @ (dos * width)) / np.sum(dos * width))
+    shares = dos[:, None] * weights
+    return np.asarray(3 * np.sum(kernel(energy, reduced) * shares, axis=(-2, -1)) / np.sum(shares))

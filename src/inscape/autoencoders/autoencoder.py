@@ -12,7 +12,7 @@ from numpy.typing import ArrayLike
 from torch import Tensor, nn
 
 from inscape.autoencoders.base import BaseAutoencoder
-from inscape.autoencoders.corruptions import Corruption
+from inscape.autoencoders.corruptions import Corruption, check_counts
 from inscape.autoencoders.criterion import Criterion
 from inscape.autoencoders.losses import Loss, as_loss
 from inscape.autoencoders.networks import Network, build
@@ -240,8 +240,7 @@ class Autoencoder(BaseAutoencoder):
                 f"data reach from {found.least:.3g} to {found.most:.3g}; {type(loss).__name__} is for values from "
                 f"{loss.least:g} to {loss.most:g}: rescale them or take another loss"
             )
-        if found.least < 0 and any(c.nonnegative for c in criterion.corruptions):
-            raise DataError(f"data reach {found.least:.3g}, but counts cannot be negative: subtract no background")
+        check_counts(criterion.corruptions, found.least)
         if self.output == "area":
             sums = np.concatenate([rows.take(block).sum(axis=1, dtype=np.float64) for block in rows.slices()])
             if not found.least >= 0 or not np.ptp(sums) <= 1e-3 * abs(sums.mean()):  # also if there are gaps

@@ -161,6 +161,12 @@ def apply(corruptions: Sequence[Corruption], rows: Tensor, shape: tuple[int, ...
     return rows
 
 
+def check_counts(corruptions: Sequence[Corruption], least: float) -> None:
+    """`DataError` if the least value is negative and a corruption counts."""
+    if least < 0 and any(c.nonnegative for c in corruptions):
+        raise DataError(f"data reach {least:.3g}, but counts cannot be negative: subtract no background")
+
+
 def corrupt(X: ArrayLike, corruption: Corruption | Sequence[Corruption], *, random_state: int = 0) -> Floats:
     """Corrupted copy of data, shape (n, d) or (n, channels, height, ...); the same seed gives the same.
 
@@ -172,8 +178,7 @@ def corrupt(X: ArrayLike, corruption: Corruption | Sequence[Corruption], *, rand
     rows = as_rows(X)
     corruptions = as_parts(corruption, Corruption, "corruption")
     values = rows.take(slice(None))
-    if any(c.nonnegative for c in corruptions) and np.nanmin(values) < 0:
-        raise DataError(f"data reach {np.nanmin(values):.3g}, but counts cannot be negative: subtract no background")
+    check_counts(corruptions, float(np.nanmin(values)))
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(random_state)
         found: Floats = apply(corruptions, torch.from_numpy(values), rows.shape).numpy()

@@ -17,6 +17,7 @@ from sklearn.preprocessing import StandardScaler
 
 from inscape.errors import DataError
 from inscape.explore.elements import activity
+from inscape.metrics import r_squared
 
 Array = NDArray[np.floating]
 
@@ -125,4 +126,4 @@ def linear_probe(codes: ArrayLike, values: ArrayLike, *, folds: int = 5, random_
     model = make_pipeline(StandardScaler(), RidgeCV(np.logspace(-4, 4, 17)))
     split = KFold(min(folds, len(array)), shuffle=True, random_state=random_state)
     predicted = cross_val_predict(model, array, target, cv=split)
-    return float(1 - np.sum((predicted - target) ** 2) / np.sum((target - target.mean()) ** 2))
+    return r_squared(predicted, target)

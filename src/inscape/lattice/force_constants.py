@@ -89,8 +89,7 @@ class ForceConstants:
         new = _phonopy(old.unitcell, old.supercell_matrix, old.primitive_matrix)
         new.masses = np.asarray(crystal.masses, dtype=np.float64)
         new.force_constants = self.array.copy()
-        new.nac_params = old.nac_params
-        return from_phonopy(new, isotopes=crystal.isotopes)
+        return from_phonopy(new, isotopes=crystal.isotopes, charges=old.nac_params)
 
     def arrays(self) -> dict[str, NDArray[Any]]:
         """All that `from_arrays` needs to build the same object again."""
@@ -123,16 +122,17 @@ class ForceConstants:
         )
         ph = _phonopy(cell, arrays["supercell_matrix"], arrays["primitive_matrix"])
         ph.force_constants = arrays["force_constants"].astype(float)
+        charges = None
         if "born" in arrays:
-            ph.nac_params = {
-                "born": arrays["born"],
-                "dielectric": arrays["dielectric"],
-                "factor": float(arrays["dipole_factor"][0]),
-            }
-        return from_phonopy(ph, isotopes=arrays["isotopes"].tolist() if "isotopes" in arrays else None)
+            factor = float(arrays["dipole_factor"][0])
+            charges = {"born": arrays["born"], "dielectric": arrays["dielectric"], "factor": factor}
+        isotopes = arrays["isotopes"].tolist() if "isotopes" in arrays else None
+        return from_phonopy(ph, isotopes=isotopes, charges=charges)
 
 
-def from_phonopy(phonopy: Phonopy, *, isotopes: Iterable[int] | None = None) -> ForceConstants:
+def from_phonopy(
+    phonopy: Phonopy, *, isotopes: Iterable[int] | None = None, charges: Mapping[str, Any] | None = None
+) -> ForceConstants:
     """Wrap a phonopy object that has force constants: make them compact, symmetric and sum-rule obeying.
 
     Parameters
@@ -142,6 +142,8 @@ def from_phonopy(phonopy: Phonopy, *, isotopes: Iterable[int] | None = None) -> 
     isotopes
         Mass numbers of the atoms of the primitive cell, 0 for natural abundance; from the masses of hydrogen if left
         out.
+    charges
+        Born charges and dielectric tensor as in phonopy's ``nac_params``; those that it holds if left out.
 
     Raises
     ------
@@ -155,15 +157,15 @@ def from_phonopy(phonopy: Phonopy, *, isotopes: Iterable[int] | None = None) -> 
         )
     if not np.all(np.isfinite(phonopy.force_constants)):
         raise ForceConstantsError("the force constants hold NaN or infinite values; recompute them")
+    known: Any = dict(charges or phonopy.nac_params or {})
+    phonopy.nac_params = None  # phonopy sums over dipoles anew at each change of the force constants
     if phonopy.force_constants.shape[0] == phonopy.force_constants.shape[1] != len(phonopy.primitive):
         phonopy.force_constants = phonopy.force_constants[phonopy.primitive.p2s_map].copy()
     _check_sum_rule(np.asarray(phonopy.force_constants), phonopy.primitive.p2s_map)
     phonopy.symmetrize_force_constants(show_drift=False)
-    if phonopy.nac_params is not None and "Lambda" not in phonopy.nac_params:
-        charges: Any = dict(phonopy.nac_params)
+    if known:
         cells = phonopy.supercell.cell, phonopy.primitive.cell
-        charges.update(ewald_splitting(*cells, np.asarray(charges["dielectric"])))
-        phonopy.nac_params = charges
+        phonopy.nac_params = ewald_splitting(*cells, np.asarray(known["dielectric"])) | known
     primitive = phonopy.primitive
     crystal = None
     for symprec in (1e-4, PHONOPY_SYMPREC, 1e-6):
@@ -275,12 +277,10 @@ def _from_members(members: dict[str, str], source: str) -> ForceConstants:
         ph.produce_force_constants(calculate_full_force_constants=False, fc_calculator="traditional", show_drift=False)
     else:
         ph.force_constants = parse_FORCE_CONSTANTS(Path(source) / "FORCE_CONSTANTS")
-    if "BORN" in members:
-        ph.nac_params = _nac_params(members["BORN"], ph)
-    return from_phonopy(ph)
+    return from_phonopy(ph, charges=_charges(members["BORN"], ph) if "BORN" in members else None)
 
 
-def _nac_params(text: str, ph: Phonopy) -> Any:
+def _charges(text: str, ph: Phonopy) -> Any:
     found = parse_BORN_from_strings(text, ph.primitive, symprec=PHONOPY_SYMPREC)
     if found.get("factor") is None:
         found["factor"] = COULOMB

@@ -54,7 +54,6 @@ OWN_SCHEDULER = {
     "distributed.worker.memory.target": False,  # workers hold nothing that could be moved to the disk,
     "distributed.worker.memory.spill": False,  # and one that pauses for memory might never go on;
     "distributed.worker.memory.pause": False,  # at 95 % of its share it is ended
-    "distributed.nanny.pre-spawn-environ": dict.fromkeys(THREAD_VARIABLES, "1"),
 }
 
 
@@ -87,7 +86,8 @@ def run(client: Client, work: Callable[[Item], Result], items: Iterable[Item]) -
     """What comes of each item, as it comes.
 
     An item whose worker dies is tried again by itself, after `TRIES` deaths alone on the cluster: then a further death
-    is its own doing, and None stands in place of a result.
+    is its own doing, and None stands in place of a result. One may be worked on twice, where the worker dies before the
+    result has reached us.
 
     Raises
     ------
@@ -125,28 +125,30 @@ def run(client: Client, work: Callable[[Item], Result], items: Iterable[Item]) -
         except Empty:
             continue
         bunch = waiting.pop(future)
-        error = _error_of(future)
-        if error is None:
-            yield from zip(bunch, future.result(), strict=True)
-        elif not isinstance(error, KilledWorker):
-            raise LibraryError(
-                f"a worker could not do its work ({type(error).__name__}: {error}); it needs this version of inscape "
-                "and the same folders. What is done is kept: run the same command again"
-            ) from error
-        else:
+        if future.status == "lost":  # its worker died after the work, with the result
+            again += bunch
+        elif _killed_its_worker(future):
             deaths.update(bunch)
             again += [item for item in bunch if deaths[item] < TRIES]
             alone += [item for item in bunch if deaths[item] == TRIES]
             yield from ((item, None) for item in bunch if deaths[item] > TRIES)
+        else:
+            yield from zip(bunch, future.result(), strict=True)
 
 
-def _error_of(future: Future[Any]) -> BaseException | None:
-    if future.status in {"cancelled", "lost"}:
+def _killed_its_worker(future: Future[Any]) -> bool:
+    """Whether this is why there is no result; `LibraryError` for other reasons."""
+    if future.cancelled():
         raise LibraryError(
             "the connection to Dask's scheduler is lost; what is done is kept: run the same command again"
         )
     error: BaseException | None = future.exception()
-    return error
+    if error is not None and not isinstance(error, KilledWorker):
+        raise LibraryError(
+            f"a worker could not do its work ({type(error).__name__}: {error}); it needs this version of inscape "
+            "and the same folders. What is done is kept: run the same command again"
+        ) from error
+    return error is not None
 
 
 class _Threads:

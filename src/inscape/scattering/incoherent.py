@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from inscape.spectra import inside_bins
 from inscape.units import HBAR2_2U, coth_half
 
 Array = NDArray[np.floating]
@@ -12,9 +13,6 @@ Array = NDArray[np.floating]
 
 DEBYE_BELOW = 3.0
 """Below this energy, meV, bins of a density of states are few or noisy and weigh most: there g ∝ E² is used."""
-
-NODES, NODE_WEIGHTS = np.polynomial.legendre.leggauss(4)
-"""Points of Gauss' quadrature inside each bin."""
 
 
 def energies_of_bins(partial_dos: Array, edges: Array) -> tuple[Array, Array]:
@@ -37,11 +35,10 @@ def energies_of_bins(partial_dos: Array, edges: Array) -> tuple[Array, Array]:
     shares
         Shape (n_atoms, 4 n); their sum is the area of ``partial_dos``.
     """
-    half, middle = np.diff(edges)[:, None] / 2, (edges[1:] + edges[:-1])[:, None] / 2
-    energies = middle + half * NODES
-    shares = partial_dos[:, :, None] * (half * NODE_WEIGHTS)
+    energies, weights = inside_bins(edges)
+    shares = partial_dos[:, :, None] * weights
     low = edges[1:] <= DEBYE_BELOW
-    debye = energies[low] ** 2 * half[low] * NODE_WEIGHTS
+    debye = energies[low] ** 2 * weights[low]
     if low.any():
         shares[:, low] = shares[:, low].sum(axis=(1, 2), keepdims=True) * debye / debye.sum()
     return energies.ravel(), shares.reshape(len(partial_dos), -1)

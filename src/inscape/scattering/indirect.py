@@ -12,11 +12,12 @@ from numpy.typing import ArrayLike, NDArray
 
 from inscape.errors import GridError
 from inscape.scattering.dos import displacements
+from inscape.scattering.kinematics import momentum_transfer
 from inscape.scattering.lengths import ScatteringLengths, Weights, scattering_lengths
 from inscape.scattering.multiphonon import check_order, orders_needed, phonon_orders
 from inscape.scattering.temperature import absolute_edges, check_temperature, with_energy_gain
 from inscape.spectra import centres, check_edges
-from inscape.units import HBAR2_2MN, INVERSE_CM
+from inscape.units import INVERSE_CM
 
 if TYPE_CHECKING:
     from inscape.lattice import Modes
@@ -40,15 +41,12 @@ class Bank:
             )
 
     def wave_vector(self, energy: ArrayLike) -> Array:
-        """|Q| at energy transfers, 1/Å, from ħ²Q²/2m = E_i + E_f − 2√(E_i E_f) cos 2θ; NaN where E_i is not positive.
+        """|Q| at energy transfers, 1/Å, as `momentum_transfer` has it; NaN where E_i is not positive.
 
         E_i = E_f + E: the energy transfer is positive where the neutron loses energy.
         """
-        final = self.final_energy
-        initial = np.asarray(energy, dtype=float) + final
-        initial = np.where(initial > 0, initial, np.nan)
-        square = initial + final - 2 * np.sqrt(initial * final) * np.cos(np.radians(self.angle))
-        return np.asarray(np.sqrt(np.maximum(square, 0) / HBAR2_2MN))
+        initial = np.asarray(energy, dtype=float) + self.final_energy
+        return momentum_transfer(np.where(initial > 0, initial, np.nan), self.final_energy, self.angle)
 
 
 VISION = (Bank("backward", 3.649, 135.0), Bank("forward", 3.649, 45.0))

@@ -69,6 +69,11 @@ class Instrument(ABC):
                 f"it takes {allowed[0]:g} to {allowed[1]:g} meV"
             )
 
+    @property
+    def geometry(self) -> dict[str, float]:
+        """The energy that is fixed, as ``incident`` or ``final``, for the functions of kinematics."""
+        return {"incident" if self.kind == "direct" else "final": self.fixed_energy}
+
     @abstractmethod
     def sigma(self, energy: Array) -> Array:
         """Standard deviation of the energy resolution at energy transfers, of the same shape, meV, positive.
@@ -94,9 +99,8 @@ class Instrument(ABC):
 
     def reach(self, q_edges: ArrayLike, energy_edges: ArrayLike) -> NDArray[np.bool_]:
         """Which bins of a map some detector sees, shape (n_q, n_energy)."""
-        fixed = {"incident" if self.kind == "direct" else "final": self.fixed_energy}
         q, energy = check_edges(q_edges, name="|Q|"), check_edges(energy_edges, name="energies")
-        return reached_bins(q, energy, self.angles, **fixed)
+        return reached_bins(q, energy, self.angles, **self.geometry)
 
     def measure(self, values: Array, q_edges: ArrayLike, energy_edges: ArrayLike, *, q_width: float = 0.0) -> Array:
         """A powder map S(|Q|,E) as the instrument shows it.

@@ -8,7 +8,7 @@ A package adds an instrument of its own by declaring the class, or a function th
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from importlib.metadata import entry_points, version
 from typing import Any
@@ -17,9 +17,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from inscape.errors import InstrumentError, MissingPackageError
+from inscape.scattering.indirect import TOSCA, VISION, Bank
 from inscape.scattering.instruments import Instrument
 from inscape.scattering.kinematics import Angles
-from inscape.units import INVERSE_CM
 
 Array = NDArray[np.floating]
 
@@ -44,6 +44,11 @@ class _Entry:
     gain: float = GAIN
 
 
+def _indirect(banks: Sequence[Bank]) -> _Entry:
+    """What banks of one final energy reach."""
+    return _Entry(tuple((bank.angle, bank.angle) for bank in banks), final=banks[0].final_energy)
+
+
 ENTRIES: Mapping[str, _Entry] = {
     "ARCS": _Entry(((2.373, 135.955),)),
     "CNCS": _Entry(((3.806, 132.609),)),
@@ -57,13 +62,12 @@ ENTRIES: Mapping[str, _Entry] = {
     "MERLIN": _Entry(((2.838, 135.69),)),
     "PANTHER": _Entry(((5.0, 140.0),), allowed=(76.0, 150.0), gain=0.0),
     "SEQUOIA": _Entry(((1.997, 61.926),)),
-    "TOSCA": _Entry(((45.0, 45.0), (134.98885653282196, 134.98885653282196)), final=32.0 * INVERSE_CM),
-    "VISION": _Entry(((45.0, 45.0), (135.0, 135.0)), final=3.649),
+    "TOSCA": _indirect(TOSCA),
+    "VISION": _indirect(VISION),
 }  # fmt: skip
-"""Angles: ``tthlims`` of PyChop's files in Mantid 4; of PANTHER and TOSCA, and E_f of TOSCA, Mantid's Abins. HYSPEC's
-detector of 60° moves; it stands where PyChop has it. VISION has E_f by its analyser, graphite with d = 3.348 Å at 45°
-(Seeger, Daemen and Larese, Nucl. Instrum. Methods A 604, 719, 2009, as in resins), and TOSCA's two banks. PANTHER's
-widths are a parabola in E_i with its lowest point at 76 meV, and meant for up to 150 meV."""
+"""Angles: ``tthlims`` of PyChop's files in Mantid 4; of PANTHER, Mantid's Abins; of TOSCA and VISION, those of
+`inscape.scattering.indirect`. HYSPEC's detector of 60° moves; it stands where PyChop has it. PANTHER's widths are a
+parabola in E_i with its lowest point at 76 meV, and meant for up to 150 meV."""
 
 
 class ResinsInstrument(Instrument):

@@ -122,7 +122,7 @@ class FieldNetwork(nn.Module):
         waves = torch.cos(q @ g.vectors.T)
         near = nearest_lattice_vectors(g, q)
         weighted = springs.amplitudes * (g.lengths * g.masses.rsqrt())[:, None]
-        factors = structure_factors(g, weighted, near, waves)
+        factors = structure_factors(g, torch.cat([g.lengths[:, None], weighted], dim=1), near, waves)
         norm = (g.lengths**2 / g.masses).sum()
         a = g.lengths / g.masses
         first, second = a[g.pairs[0]], a[g.pairs[1]]
@@ -134,7 +134,8 @@ class FieldNetwork(nn.Module):
         apart = torch.cat([(alone * along) @ springs.stiffness, (alone @ springs.stiffness).expand(len(q), -1)], dim=1)
         moments = torch.cat([(together + 1e-6).log(), together / (apart + 1e-6)], dim=1)
         spectrum = spring_moments(g, springs.stiffness[:, :2], q)
-        return torch.cat([fixed_features(g, q, near, waves), factors, moments, spectrum], dim=1)
+        fixed = fixed_features(g, q, near, factors[..., 0])
+        return torch.cat([fixed, factors[..., 1:].flatten(1), moments, spectrum], dim=1)
 
     def encode(self, local: Tensor, density: Tensor) -> Tensor:
         """Code of a set of spectra ρ (n_q, n_levels) with their local features, shape (n_components,)."""

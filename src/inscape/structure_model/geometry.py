@@ -100,7 +100,7 @@ def nearest_lattice_vectors(g: Geometry, q: Tensor) -> Nearest:
 
 def structure_factors(g: Geometry, amplitudes: Tensor, near: Nearest, waves: Tensor) -> Tensor:
     """|Σ_d a_d exp(iQ·r_d)|² over Σ_d b_d²/M_d for amplitudes a (n_atoms, n): as it is between the pairs within the
-    cutoff at Q, and of all atoms at the nearest G; shape (n_q, 2 n).
+    cutoff at Q, and of all atoms at the nearest G; shape (n_q, 2, n).
 
     Away from a reciprocal-lattice vector the sum over all atoms of a cell would depend on where the cell is cut out of
     the crystal; pairs and G do not.
@@ -115,26 +115,31 @@ def structure_factors(g: Geometry, amplitudes: Tensor, near: Nearest, waves: Ten
     angle = near.vectors @ g.positions.T
     square = (angle.cos() @ amplitudes) ** 2 + (angle.sin() @ amplitudes) ** 2
     at_g = (near.share[..., None] * square).sum(dim=1)
-    return torch.cat([at_q, at_g], dim=1) / (g.lengths**2 / g.masses).sum()
+    return torch.stack([at_q, at_g], dim=1) / (g.lengths**2 / g.masses).sum()
 
 
 N_FIXED = 8
 """Numbers of a wave vector from `fixed_features`."""
 
 
-def fixed_features(g: Geometry, q: Tensor, near: Nearest, waves: Tensor) -> Tensor:
+def fixed_features(g: Geometry, q: Tensor, near: Nearest, in_phase: Tensor) -> Tensor:
     """Eight numbers of each wave vector that need nothing learned, shape (n_q, 8).
 
     |Q|, its logarithm; distance to the nearest reciprocal-lattice vector G, as it is and over the radius of the
     Brillouin zone; the square of the cosine between that step and Q (longitudinal: 1); how much of the self part
-    in-phase motion of all atoms takes, |Σ b exp(iQ·r)|²/(ΣM Σb²/M), at Q and at G (`structure_factors`); the step's
+    in-phase motion of all atoms takes, |Σ b exp(iQ·r)|²/(ΣM Σb²/M), at Q and at G; the step's
     wavelength in cells.
+
+    Parameters
+    ----------
+    in_phase
+        `structure_factors` of amplitudes b, shape (n_q, 2).
     """
     modulus = q.norm(dim=1)
     steps = q[:, None] - near.vectors
     cosine = (steps * q[:, None]).sum(-1) / (steps.norm(dim=-1) * modulus[:, None]).clamp_min(1e-6)
     along = (near.share * cosine**2).sum(dim=1)
-    together = structure_factors(g, g.lengths[:, None], near, waves) / g.masses.sum()
+    together = in_phase / g.masses.sum()
     return torch.stack(
         [
             modulus / 5, (modulus + 0.1).log(), near.distance, near.distance / near.zone, along,

@@ -128,6 +128,7 @@ class StructureModel:
         kinds: Sequence[str] = KINDS,
         *,
         partial_dos: Sequence[Array] | None = None,
+        features: Sequence[Array] | None = None,
     ) -> list[Structure]:
         """Predict crystals, all in one batch.
 
@@ -137,10 +138,12 @@ class StructureModel:
             Which maps to predict besides the density of states.
         partial_dos
             Densities of states to use instead of the predicted ones (for analysis), each (n_atoms, n_energy).
+        features
+            What ``self.features`` says of these crystals, where it is known already.
         """
-        features = [torch.from_numpy(f) for f in self.features(crystals)]
+        found = self.features(crystals) if features is None else features
         geometries = [geometry(c) for c in crystals]
-        atoms = gather(features, geometries)
+        atoms = gather([torch.from_numpy(f) for f in found], geometries)
         sizes = atoms.counts.tolist()
         edges = native_energy_edges()
         widths = np.diff(edges)
