@@ -1,8 +1,8 @@
 """Dynamical matrices of crystals with Born charges: phonopy's, with the sum over dipoles as matrix products.
 
 Gonze and Lee split the force constants into a short-range part and the interaction of dipoles, an Ewald sum over
-reciprocal-lattice vectors G. phonopy evaluates that sum pair by pair of atoms; each G is the outer product of one
-vector of the cell with itself, so for all pairs at once the sum is a product of two matrices, several times faster.
+reciprocal-lattice vectors G. phonopy evaluates that sum pair by pair of atoms; what a term has of the wave vector is
+a tensor, what it has of the pair a phase, so for all wave vectors and pairs the sum is one product of two matrices.
 
 phonopy leaves the part of the Ewald sum in real space to the interpolation of the short-range force constants. That is
 right if it has died away within the supercell. phonopy's own splitting, by a number of G, does not see to it: in cells
@@ -22,8 +22,14 @@ from phonopy.harmonic.dynamical_matrix import (
     get_dynamical_matrices_at_qpoints,
 )
 
-BLOCK = 8
+BLOCK = 64
 """Wave vectors at a time: few, so that their arrays stay in the cache."""
+
+CHUNK_BYTES = 32_000_000
+"""Of the phases of all pairs of atoms that are held at a time, however large the cell."""
+
+COMPONENTS = ((0, 0), (1, 1), (2, 2), (0, 1), (0, 2), (1, 2))
+"""Of a symmetric tensor."""
 
 SPREAD = 3.2
 """Smearing times half the shortest period of the supercell: erfc(3.2) = 6·10⁻⁶ of the real-space part is left there."""
@@ -121,37 +127,66 @@ def _approach_gamma(
 def _add_dipoles(
     found: NDArray[np.complex128], matrix: DynamicalMatrixGL, q: NDArray[np.float64], directions: NDArray[np.float64]
 ) -> None:
-    """Add Σ_G v v† with v_d = Z_d·K exp(−K·ε·K/8Λ²)/√(K·ε·K) exp(−iG·r_d)/√M_d, K = q + G; less its value at q = 0.
-
-    Where K is 0, v_d is its limit along the direction, Z_d·n/√(n·ε·n)/√M_d.
-    """
-    primitive = matrix.primitive
-    n_atoms = len(primitive)
-    dataset: Any = matrix.Gonze_nac_dataset
-    _, at_zero, _, lattice_vectors, smearing = dataset
-    reciprocal = np.linalg.inv(primitive.cell)  # columns, without 2π
-    factor = matrix.nac_factor
+    """Add Z_d·T_dd'·Z_d'/√(M_d M_d') with T of `_dipole_sums`, less what it is at q = 0, summed over d'."""
+    n_atoms = len(matrix.primitive)
+    first, second = np.triu_indices(n_atoms)
+    sums = _dipole_sums(matrix, q, directions, first, second)
     roots = np.sqrt(matrix.normalization_masses)
-    charges = (matrix.born / roots[:, None, None]).transpose(1, 0, 2).reshape(3, -1)
-    angle = 2 * np.pi * np.repeat(lattice_vectors @ primitive.positions.T, 3, axis=1)
-    cosine, sine = np.cos(angle), np.sin(angle)
-    n_g = len(lattice_vectors)
-    diagonal = np.arange(n_atoms)
-    pairs = np.zeros((n_atoms, 3, n_atoms, 3), dtype=complex)
-    pairs[diagonal, :, diagonal, :] = at_zero * factor / (roots**2)[:, None, None]
-    own = pairs.reshape(3 * n_atoms, 3 * n_atoms)
-    for start in range(0, len(q), BLOCK):
-        part = slice(start, start + BLOCK)
-        k = (q[part] @ reciprocal.T)[:, None] + lattice_vectors
-        zero = np.sum(k**2, axis=-1) < AT_GAMMA**2
-        k[zero] = directions[part][zero.nonzero()[0]]
-        metric = np.sum(k @ matrix.dielectric_constant * k, axis=-1)
-        smeared = np.where(zero, 1.0, np.exp(-metric / (8 * smearing**2)))
-        weight = np.sqrt(factor / np.where(metric > 0, metric, np.inf)) * smeared
-        dipole = (weight[..., None] * k) @ charges
-        waves = np.empty((len(k), 2 * n_g, 3 * n_atoms))
-        waves[:, :n_g] = dipole * cosine
-        waves[:, n_g:] = dipole * sine
-        mixed = waves[:, n_g:].transpose(0, 2, 1) @ waves[:, :n_g]
-        found[part].real += waves.transpose(0, 2, 1) @ waves - own.real
-        found[part].imag += mixed - mixed.transpose(0, 2, 1) - own.imag
+    charges = matrix.born / roots[:, None, None]
+    contraction = np.stack([_pair_charges(charges[first], charges[second], a, b) for a, b in COMPONENTS], axis=-1)
+    contraction[first == second] /= 2  # the two triangles share the diagonal
+    blocks = (contraction @ sums.transpose(3, 1, 2, 0).reshape(len(first), 6, -1)).reshape(len(first), 3, 3, 2, -1)
+    upper = np.zeros((len(q), n_atoms, 3, n_atoms, 3), dtype=complex)
+    upper[:, first, :, second, :] = (blocks[..., 0, :] + 1j * blocks[..., 1, :]).transpose(0, 3, 1, 2)
+    triangle = upper.reshape(found.shape)
+    found += triangle + triangle.conj().transpose(0, 2, 1)
+    dataset: Any = matrix.Gonze_nac_dataset
+    at_zero, each = dataset[1], np.arange(n_atoms)
+    own = np.zeros((n_atoms, 3, n_atoms, 3), dtype=complex)
+    own[each, :, each, :] = at_zero * matrix.nac_factor / (roots**2)[:, None, None]
+    found -= own.reshape(found.shape[1:])
+
+
+def _dipole_sums(
+    matrix: DynamicalMatrixGL,
+    q: NDArray[np.float64],
+    directions: NDArray[np.float64],
+    first: NDArray[np.intp],
+    second: NDArray[np.intp],
+) -> NDArray[np.float64]:
+    """T_dd' = Σ_G K K exp(−K·ε·K/4Λ²)/(K·ε·K) exp(iG·(r_d − r_d')), K = q + G, for pairs of atoms d, d'.
+
+    Where K is 0, the term is its limit along the direction n, n n/(n·ε·n).
+
+    Returns
+    -------
+    NDArray
+        `COMPONENTS` of the tensors, real and imaginary parts, shape (n_q, 6, 2, n_pairs).
+    """
+    dataset: Any = matrix.Gonze_nac_dataset
+    lattice_vectors, smearing = dataset[3:]
+    reciprocal = np.linalg.inv(matrix.primitive.cell)  # columns, without 2π
+    steps = matrix.primitive.positions[first] - matrix.primitive.positions[second]
+    found = np.zeros((len(q), 6, 2 * len(steps)))
+    chunk = max(1, CHUNK_BYTES // (8 * (6 * BLOCK + 2 * len(steps))))
+    for some in (lattice_vectors[start : start + chunk] for start in range(0, len(lattice_vectors), chunk)):
+        angle = 2 * np.pi * some @ steps.T
+        phases = np.concatenate([np.cos(angle), np.sin(angle)], axis=1)
+        for part in (slice(start, start + BLOCK) for start in range(0, len(q), BLOCK)):
+            k = (q[part] @ reciprocal.T)[:, None] + some
+            zero = np.sum(k**2, axis=-1) < AT_GAMMA**2
+            k[zero] = directions[part][zero.nonzero()[0]]
+            metric = np.sum(k @ matrix.dielectric_constant * k, axis=-1)
+            weight = np.where(zero, 1.0, np.exp(-metric / (4 * smearing**2)))
+            weight *= matrix.nac_factor / np.where(metric > 0, metric, np.inf)
+            terms = np.stack([k[..., a] * k[..., b] * weight for a, b in COMPONENTS], axis=1)
+            found[part] += (terms.reshape(-1, len(some)) @ phases).reshape(-1, *found.shape[1:])
+    return found.reshape(len(q), 6, 2, -1)
+
+
+def _pair_charges(first: NDArray[np.float64], second: NDArray[np.float64], a: int, b: int) -> NDArray[np.float64]:
+    """What a component of a symmetric tensor gives of Z_d·T·Z_d' for pairs of Z (n_pairs, 3, 3): (n_pairs, 9)."""
+    found = first[:, a, :, None] * second[:, b, None, :]
+    if a != b:
+        found = found + first[:, b, :, None] * second[:, a, None, :]
+    return found.reshape(-1, 9)
