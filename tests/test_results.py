@@ -27,6 +27,7 @@ def arrays(seed=0):
         "energy_edges": EDGES,
         "temperature": 300.0,
         "partial_dos": partial,
+        "complete_dos": (np.concatenate([partial.sum(axis=0), [0.0, 0.0]]), np.append(EDGES, [50, 70])),
         "q_edges": Q_EDGES,
         "powder_coherent": rng.random((20, 80)),
         "powder_incoherent": rng.random((20, 80)),

@@ -77,7 +77,7 @@ def predict_many(
         Which of "dos", "powder", "crystal" to give.
     emax, de
         Top and step of the energy grid, meV; the top is 10 % above the energy that holds 99.9 % of the density of
-        states of each crystal unless given.
+        states of each crystal unless given. The heat capacity does not depend on it.
     qmax, dq
         Top (at most 10) and step of |Q|, 1/Å.
 
@@ -105,7 +105,7 @@ def predict_many(
                 crystal=crystal,
                 energy_edges=energy_edges,
                 temperature=temperature,
-                partial_dos=spectra.partial_dos if "dos" in kinds else None,
+                **(spectra.dos() if "dos" in kinds else {}),
                 **(spectra.powder(q_edges) if "powder" in kinds else {}),
                 **(spectra.plane(native_plane(crystal, axes)) if "crystal" in kinds else {}),
                 codes={kind: code for kind, code in structure.codes.items() if kind in kinds},
@@ -146,14 +146,21 @@ class _Spectra:
     def __init__(self, crystal: Crystal, structure: Structure, energy_edges: Array, temperature: float) -> None:
         self.crystal, self.structure = crystal, structure
         self.energy, self.temperature = centres(energy_edges), temperature
-        self.partial_dos = refine(structure.partial_dos, energy_edges)
         native = native_energy_edges()
         self.whole_edges = np.concatenate([energy_edges, native[native > energy_edges[-1] + 1e-6]])
         self.whole = refine(structure.partial_dos, self.whole_edges)
+        self.edges = energy_edges
         self.lengths: ScatteringLengths = scattering_lengths(crystal)
         self.displacement = mean_square_displacements(
             structure.partial_dos, native_energy_edges(), crystal.masses, temperature
         )
+
+    def dos(self) -> dict[str, Any]:
+        """Arguments of `make_prediction` for the density of states; a top that cuts through it is respected."""
+        shown = self.whole[:, : len(self.energy)]
+        if np.sum(shown * np.diff(self.edges)) >= CAPTURED * 3 * len(shown):
+            return {"partial_dos": refine(self.structure.partial_dos, self.edges)}
+        return {"partial_dos": shown, "complete_dos": (self.whole.sum(axis=0), self.whole_edges)}
 
     def _self(self, lengths_square: Array, moduli: Array) -> Array:
         return self_part(self.whole, self.crystal.masses, lengths_square, moduli, self.displacement)

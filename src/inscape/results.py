@@ -31,6 +31,7 @@ PER_KELVIN = "J mol⁻¹ K⁻¹"
 VARIABLES = {
     "dos": (("energy",), PER_MEV, "phonon density of states"),
     "partial_dos": (("atom", "energy"), PER_MEV, "phonon density of states of each atom"),
+    "dos_complete": (("energy_complete",), PER_MEV, "phonon density of states, also above the energies of dos"),
     "powder": (("q", "energy"), PER_BARN, "one-phonon scattering of a powder"),
     "powder_coherent": (("q", "energy"), PER_BARN, "coherent part"),
     "powder_incoherent": (("q", "energy"), PER_BARN, "incoherent part"),
@@ -43,6 +44,8 @@ VARIABLES = {
 COORDINATES = {
     "energy": ("energy", "meV", "energy lost by the neutron, bin centres"),
     "energy_edges": ("energy_edge", "meV", "bin edges of energy"),
+    "energy_complete": ("energy_complete", "meV", "bin centres of dos_complete"),
+    "energy_complete_edges": ("energy_complete_edge", "meV", "bin edges of dos_complete"),
     "q": ("q", "1/Å", "length of the wave vector, 2π included, bin centres"),
     "q_edges": ("q_edge", "1/Å", "bin edges of q"),
     "h": ("h", "r.l.u.", "multiple of the first plane vector, bin centres"),
@@ -98,12 +101,16 @@ class Prediction:
 
     @property
     def dos(self) -> xr.DataArray:
-        """Density of states, dimension (energy), 1/meV; its area is 3 × atoms of the primitive cell."""
+        """Density of states, dimension (energy), 1/meV.
+
+        Its area is 3 × atoms of the primitive cell; less if energies were asked for that end below the highest mode.
+        The dataset's variable ``dos_complete`` then holds all of it.
+        """
         return self._get("dos")
 
     @property
     def partial_dos(self) -> xr.DataArray:
-        """Density of states of each atom, dimensions (atom, energy), 1/meV; each area is 3."""
+        """Density of states of each atom, dimensions (atom, energy), 1/meV; each area is 3, or less as that of `dos`."""
         return self._get("partial_dos")
 
     @property
@@ -155,7 +162,8 @@ class Prediction:
             Without a dimension for one temperature, else with the dimension (temperature).
         """
         kelvin = np.asarray(temperature, dtype=float)
-        values = heat_capacity(self.dos.values, self.dataset["energy_edges"].values, kelvin)
+        self._get("dos")
+        values = heat_capacity(*_complete_dos(self.dataset), kelvin)
         dims = ("temperature",) * kelvin.ndim
         attributes = {"units": PER_KELVIN, "long_name": VARIABLES["heat_capacity"][2]}
         return xr.DataArray(values, {"temperature": (dims, kelvin, {"units": "K"})}, dims, attrs=attributes)
@@ -247,7 +255,7 @@ class Prediction:
         return self.dataset[name]
 
     def _summary_of_dos(self, kelvin: float) -> dict[str, Any]:
-        edges, dos = self.dataset["energy_edges"].values, self.dos.values
+        dos, edges = _complete_dos(self.dataset)
         share = np.cumsum(dos * np.diff(edges))
         return {
             "atoms": self.dataset.sizes["atom"],
@@ -265,6 +273,7 @@ def make_prediction(
     energy_edges: Array,
     temperature: float,
     partial_dos: Array | None = None,
+    complete_dos: tuple[Array, Array] | None = None,
     q_edges: Array | None = None,
     powder_coherent: Array | None = None,
     powder_incoherent: Array | None = None,
@@ -293,6 +302,9 @@ def make_prediction(
         Of the maps, K.
     partial_dos
         Shape (n_atoms, n_energy), 1/meV.
+    complete_dos
+        Where ``energy_edges`` end below the highest mode: the density of states of all atoms together, shape (n,),
+        1/meV, on bins up to there, and their edges, shape (n + 1,). Thermodynamics follow from it.
     powder_coherent, powder_incoherent
         Shape (n_q, n_energy), barn sr⁻¹ meV⁻¹ per atom; ``powder`` is their sum.
     plane
@@ -317,12 +329,15 @@ def make_prediction(
     DataError
         An array whose shape is not that of the grid, or a spectrum without its grid.
     """
-    dataset = _coordinates(
-        crystal, {"energy": energy_edges, "q": q_edges, "h": h_edges, "k": k_edges}, with_atoms=partial_dos is not None
-    )
+    grids = {"energy": energy_edges, "q": q_edges, "h": h_edges, "k": k_edges}
+    if complete_dos is not None:
+        grids["energy_complete"] = complete_dos[1]
+    dataset = _coordinates(crystal, grids, with_atoms=partial_dos is not None)
     if partial_dos is not None:
         _add(dataset, "partial_dos", np.asarray(partial_dos, dtype=np.float64))
         _add(dataset, "dos", dataset["partial_dos"].values.sum(axis=0))
+        if complete_dos is not None:
+            _add(dataset, "dos_complete", complete_dos[0])
         _add_heat_capacity(dataset)
     if powder_coherent is not None or powder_incoherent is not None:
         _add(dataset, "powder_coherent", powder_coherent)
@@ -412,7 +427,13 @@ def _add(dataset: xr.Dataset, name: str, values: Array | None) -> None:
 
 def _add_heat_capacity(dataset: xr.Dataset) -> None:
     dataset.coords["temperature"] = _coordinate("temperature", TEMPERATURES)
-    _add(dataset, "heat_capacity", heat_capacity(dataset["dos"].values, dataset["energy_edges"].values, TEMPERATURES))
+    _add(dataset, "heat_capacity", heat_capacity(*_complete_dos(dataset), TEMPERATURES))
+
+
+def _complete_dos(dataset: xr.Dataset) -> tuple[Array, Array]:
+    """The density of states up to the highest mode, and its bin edges."""
+    dos, energy = ("dos_complete", "energy_complete") if "dos_complete" in dataset else ("dos", "energy")
+    return dataset[dos].values, dataset[f"{energy}_edges"].values
 
 
 def _novelty(novelty: float, threshold: float) -> dict[str, Value]:
