@@ -314,6 +314,7 @@ def test_blocks_make_no_difference(monkeypatch):
     X = with_gaps(table(dtype=np.float64))
     whole = PCA(3).fit(X)
     monkeypatch.setattr("inscape.autoencoders.rows.BLOCK_VALUES", 7 * 20)
+    monkeypatch.setattr("inscape.autoencoders.rows.BLOCK_ROWS", 1)
     pieces = PCA(3).fit(X)
     assert_allclose(pieces.mean_, whole.mean_)
     assert_allclose(pieces.components_, whole.components_, atol=1e-10)

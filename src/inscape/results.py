@@ -110,7 +110,7 @@ class Prediction:
 
     @property
     def partial_dos(self) -> xr.DataArray:
-        """Density of states of each atom, dimensions (atom, energy), 1/meV; each area is 3, or less as that of `dos`."""
+        """Density of states of each atom, dimensions (atom, energy), 1/meV; each area is 3, or less as in `dos`."""
         return self._get("partial_dos")
 
     @property

@@ -17,8 +17,8 @@ from inscape.errors import DataError
 Floats = NDArray[np.floating]
 Indices = NDArray[np.int64]
 
-BLOCK_VALUES = 1 << 22
-"""Numbers in a block: 16 MB in single precision."""
+BLOCK_VALUES, BLOCK_ROWS = 1 << 18, 64
+"""Numbers in a block, few enough to stay in the cache, but never fewer rows than these."""
 
 
 @dataclass(frozen=True)
@@ -62,7 +62,7 @@ class Rows:
 
     def slices(self) -> Iterator[slice]:
         """Consecutive blocks that cover all rows."""
-        step = max(1, BLOCK_VALUES // self.size)
+        step = max(BLOCK_ROWS, BLOCK_VALUES // self.size)
         for first in range(0, len(self), step):
             yield slice(first, min(first + step, len(self)))
 
