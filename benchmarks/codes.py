@@ -19,7 +19,7 @@ from inscape.autoencoders import PCA
 from inscape.library import Library
 from inscape.spectra import centres, native_q_edges
 from inscape.structure_model import shipped_model
-from inscape.structure_model.dataset import atoms_of, load_samples, prepare
+from inscape.structure_model.dataset import Samples, atoms_of, prepare
 from inscape.structure_model.objectives import cut_cosine
 from inscape.structure_model.train import HIGH_Q, LOW_Q, spectra_rows, training_ids
 
@@ -43,8 +43,8 @@ def main() -> None:
     model = shipped_model()
     sys.stdout.write("| kind | code | error, all | error, median | cut cosine, median |\n|---|---|---|---|---|\n")
     for kind in ("dos", "powder"):
-        rows = spectra_rows(load_samples(library, learn, kind), kind)
-        samples = load_samples(library, val, kind)
+        rows = spectra_rows(Samples(library, learn, kind), kind)
+        samples = Samples(library, val, kind)
         true = spectra_rows(samples, kind)
         coder = model.autoencoders[kind]
         for name, estimator in (("autoencoder", coder), ("PCA", PCA(coder.n_components, random_state=0).fit(rows))):
@@ -59,10 +59,10 @@ def main() -> None:
                 cosine = cut_cosine(p[:, inside], t[:, inside], kernels).mean(dim=1).numpy()
             show(kind, f"{name}, {coder.n_components} numbers", decoded, true, rows.mean(axis=0), cosine)
 
-    samples = load_samples(library, val, "crystal")
+    samples = Samples(library, val, "crystal")
     field = model.crystal
     n_components = field.encode_mean.out_features
-    rows = np.stack([s.plane.flatten().numpy() for s in load_samples(library, learn, "crystal")])
+    rows = np.stack([s.plane.flatten().numpy() for s in Samples(library, learn, "crystal")])
     true = np.stack([s.plane.flatten().numpy() for s in samples]).astype(np.float32)
     mean = rows.mean(axis=0, dtype=np.float32)
     pca = PCA(n_components, solver="randomised", random_state=0).fit(rows)

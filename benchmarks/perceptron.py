@@ -17,7 +17,7 @@ from torch import Tensor, nn
 
 from inscape.evaluation import dos_record, read_truth
 from inscape.library import Library
-from inscape.structure_model.dataset import atoms_of, load_samples, prepare
+from inscape.structure_model.dataset import Samples, atoms_of, prepare
 from inscape.structure_model.network import MAX_NUMBER, Atoms
 from inscape.structure_model.train import WEIGHTS, DosTask, training_ids
 from inscape.training import Batches, fit_network
@@ -52,7 +52,7 @@ def main() -> None:
     learn, tune = training_ids(library, 40)
     val = library.select("val", max_atoms=40)
     prepare(library, learn + tune + val)
-    training, tuning, held_out = (load_samples(library, ids, "dos") for ids in (learn, tune, val))
+    training, tuning, held_out = (Samples(library, ids, "dos") for ids in (learn, tune, val))
     task = DosTask(WIDTH, 0, 0, WEIGHTS)
     torch.manual_seed(0)
     network = Perceptron(torch.cat([s.features for s in training]), len(task.widths))

@@ -21,7 +21,7 @@ from inscape.evaluation import Truth, powder_record, powder_truth, read_truth
 from inscape.library import Library
 from inscape.spectra import centres, native_energy_edges, native_q_edges
 from inscape.structure_model import shipped_model
-from inscape.structure_model.dataset import Sample, atoms_of, load_samples
+from inscape.structure_model.dataset import Sample, Samples, atoms_of
 from inscape.structure_model.powder import PowderNetwork
 from inscape.structure_model.train import WEIGHTS, PowderTask, training_ids
 from inscape.training import Batches, fit_network
@@ -58,8 +58,8 @@ def main() -> None:
     codes = {name: torch.from_numpy(code) for name, code in zip(learn + tune, found_codes, strict=True)}
     parameters = PowderTask(512, 2, N_COMPONENTS, WEIGHTS).parameters | {"n_components": N_COMPONENTS}
     network = PowderNetwork(**parameters)
-    training, tuning = (load_samples(library, ids, "powder") for ids in (learn, tune))
-    network.trunk.standardise(torch.cat([s.features for s in training]))
+    training, tuning = (Samples(library, ids, "powder") for ids in (learn, tune))
+    network.trunk.standardise(s.features for s in training)
     network.scale.copy_(torch.stack([codes[i] for i in learn]).std(dim=0))
 
     def loss(net: nn.Module, samples: list[Sample]) -> Tensor:

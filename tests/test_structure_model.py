@@ -17,7 +17,7 @@ from inscape.potentials.sevennet import N_FEATURES
 from inscape.scattering import to_scattering
 from inscape.spectra import centres, native_energy_edges, native_q_edges, rebin, smooth, uniform_edges
 from inscape.structure_model import StructureModel, train_autoencoder, train_structure
-from inscape.structure_model.dataset import load_samples, prepare
+from inscape.structure_model.dataset import Samples, prepare
 from inscape.structure_model.field import FieldNetwork, spring_moments
 from inscape.structure_model.geometry import (
     Geometry,
@@ -45,7 +45,7 @@ from inscape.structure_model.representation import (
     from_relative_density,
     relative_density,
 )
-from inscape.structure_model.train import training_ids
+from inscape.structure_model.train import spectra_rows, training_ids
 from inscape.structures import Crystal, read_structure
 from inscape.thermodynamics import heat_capacity
 from inscape.training import load_weights, read_tensors
@@ -375,7 +375,7 @@ def test_samples_hold_what_the_library_holds(library, weights):
     learn, tune = training_ids(library, 40)
     assert tune == [FEW[-1].id]
     for kind in ("dos", "powder", "crystal"):
-        for sample in load_samples(library, learn, kind):
+        for sample in Samples(library, learn, kind):
             crystal = library.crystal(sample.id)
             assert isinstance(sample.geometry, Geometry)
             assert sample.features.shape == (crystal.n_atoms, N_FEATURES)
@@ -387,6 +387,22 @@ def test_samples_hold_what_the_library_holds(library, weights):
                 assert (sample.powder.numel(), sample.point_vectors.shape) == (0, (60, 3))
 
 
+@pytest.mark.parametrize("kind", ["dos", "powder"])
+def test_samples_beyond_what_may_stay_in_memory_are_read_again(library, weights, monkeypatch, kind):
+    learn, _ = training_ids(library, 40)
+    kept = Samples(library, learn, kind)
+    rows = spectra_rows(kept, kind)
+    assert kept[0] is kept[0]
+    monkeypatch.setattr(dataset, "KEPT_BYTES", kept[0].n_bytes)
+    read = Samples(library, learn, kind)
+    again = spectra_rows(read, kind)
+    assert [read[i] is read[i] for i in range(len(learn))] == [True] + [False] * (len(learn) - 1)
+    for one, other in zip(read[1:], kept[1:], strict=True):
+        assert one.id == other.id
+        torch.testing.assert_close(one.features, other.features, rtol=0, atol=0)
+    np.testing.assert_array_equal(rows, again)
+
+
 def test_preparation_goes_on_where_it_stopped(library, weights, monkeypatch):
     monkeypatch.setattr(dataset, "SevenNetFeatures", ElementFeatures)
     learn, _ = training_ids(library, 40)
@@ -395,7 +411,7 @@ def test_preparation_goes_on_where_it_stopped(library, weights, monkeypatch):
     before = dict(np.load(file))
     file.unlink()
     with pytest.raises(LibraryError, match="has not been prepared"):
-        load_samples(library, [learn[1]], "dos")
+        Samples(library, [learn[1]], "dos")[0]
     seen = []
     prepare(library, learn, lambda *event: seen.append(event))
     assert seen == [(1, 1, learn[1])]

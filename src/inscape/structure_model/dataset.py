@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields
-from typing import Any
+from typing import Any, overload
 
 import numpy as np
 import torch
@@ -27,6 +27,8 @@ from inscape.structures import Crystal
 Array = NDArray[np.floating]
 DERIVED = "derived-5"
 BATCH = 32
+KEPT_BYTES = 4_000_000_000
+"""Of samples that stay in memory."""
 
 
 @dataclass(frozen=True)
@@ -48,6 +50,12 @@ class Sample:
     plane_vectors: Tensor
     points: Tensor
     point_vectors: Tensor
+
+    @property
+    def n_bytes(self) -> int:
+        """Memory that the arrays take."""
+        tensors = [getattr(part, f.name) for part in (self, self.geometry) for f in fields(part)]
+        return sum(t.nbytes for t in tensors if isinstance(t, Tensor))
 
 
 TARGETS = {
@@ -104,9 +112,35 @@ def prepare(library: Library, names: Sequence[str], progress: Callable[[int, int
                 progress(count, len(missing), name)
 
 
-def load_samples(library: Library, names: Sequence[str], kind: str) -> list[Sample]:
-    """Prepared crystals with the targets of one kind of spectrum, in memory."""
-    return [_load(library, name, TARGETS[kind]) for name in names]
+class Samples(Sequence[Sample]):
+    """Prepared crystals with the targets of one kind of spectrum, each read when it is asked for.
+
+    Those read first stay in memory, as many as fit in `KEPT_BYTES`: a library of thousands is read once, and a larger
+    one needs no more memory.
+    """
+
+    def __init__(self, library: Library, names: Sequence[str], kind: str) -> None:
+        self.library, self.names, self.kind = library, list(names), kind
+        self._kept: dict[int, Sample] = {}
+        self._bytes = 0
+
+    def __len__(self) -> int:
+        return len(self.names)
+
+    @overload
+    def __getitem__(self, index: int) -> Sample: ...
+    @overload
+    def __getitem__(self, index: slice) -> Samples: ...
+    def __getitem__(self, index: int | slice) -> Sample | Samples:
+        if isinstance(index, slice):
+            return Samples(self.library, self.names[index], self.kind)
+        if index in self._kept:
+            return self._kept[index]
+        sample = _load(self.library, self.names[index], TARGETS[self.kind])
+        if self._bytes + sample.n_bytes <= KEPT_BYTES:
+            self._kept[index] = sample
+            self._bytes += sample.n_bytes
+        return sample
 
 
 def _load(library: Library, name: str, wanted: Sequence[str]) -> Sample:

@@ -7,7 +7,7 @@ supercell (an average over copies of the same atoms is the same).
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -73,10 +73,16 @@ class Trunk(nn.Module):
         self.norm = nn.LayerNorm(width)
         self.dropout = nn.Dropout(dropout)
 
-    def standardise(self, features: Tensor) -> None:
-        """Take mean and spread of the features of all training atoms, shape (n, n_features)."""
-        self.mean.copy_(features.mean(dim=0))
-        self.scale.copy_(features.std(dim=0).clamp_min(1e-3))
+    def standardise(self, features: Iterable[Tensor]) -> None:
+        """Take mean and spread of the features of all training atoms, given by crystal, each (n_atoms, n_features)."""
+        count, total, square = 0, torch.zeros_like(self.mean).double(), torch.zeros_like(self.mean).double()
+        for own in features:
+            count += len(own)
+            total += own.double().sum(dim=0)
+            square += own.double().square().sum(dim=0)
+        mean = total / count
+        self.mean.copy_(mean)
+        self.scale.copy_((square / count - mean**2).clamp_min(0).sqrt().clamp_min(1e-3))
 
     def forward(self, atoms: Atoms) -> Tensor:
         x = ((atoms.features - self.mean) / self.scale).clamp(-8, 8)

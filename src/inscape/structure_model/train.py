@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import hashlib
+import math
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from tempfile import TemporaryFile
 from typing import Any
 
 import numpy as np
@@ -17,7 +19,8 @@ from inscape.errors import DataError
 from inscape.library import Library
 from inscape.potentials.sevennet import N_FEATURES
 from inscape.spectra import centres, native_energy_edges, native_q_edges
-from inscape.structure_model.dataset import Sample, atoms_of, load_samples, prepare
+from inscape.structure_model import dataset
+from inscape.structure_model.dataset import Sample, Samples, atoms_of, prepare
 from inscape.structure_model.field import FieldNetwork
 from inscape.structure_model.network import DosNetwork
 from inscape.structure_model.novelty import Novelty
@@ -25,6 +28,9 @@ from inscape.structure_model.objectives import cut_cosine, dos_loss, heat_capaci
 from inscape.structure_model.powder import PowderNetwork
 from inscape.structure_model.representation import N_LEVELS, cumulative_dos
 from inscape.training import WEIGHTS, Batches, Epoch, Header, fit_network, save_weights
+
+MOST_KNOWN = 20_000
+"""Training crystals, evenly taken from all, that novelty is measured against."""
 
 Progress = Callable[[int, int, str], None]
 
@@ -45,16 +51,27 @@ def training_ids(library: Library, max_atoms: int) -> tuple[list[str], list[str]
 
 
 def spectra_rows(samples: Sequence[Sample], kind: str) -> NDArray[np.float32]:
-    """What an autoencoder of a kind is trained on, one row a crystal.
+    """What an autoencoder of a kind is trained on, one row a crystal; in a temporary file if it is much.
 
     "dos": the cumulative density of states on the native grid, from 0 to 1. "powder": ρ(|Q|,u), flattened.
     """
-    if kind == "dos":
-        total = np.stack([s.partial_dos.sum(dim=0).numpy() for s in samples])
-        return cumulative_dos(total, native_energy_edges()).astype(np.float32)
-    if kind == "powder":
-        return np.stack([s.powder.float().flatten().numpy() for s in samples])
-    raise DataError(f"kind = {kind!r}; autoencoders are trained for 'dos' and 'powder' (crystal: train structure)")
+    if kind not in {"dos", "powder"}:
+        raise DataError(f"kind = {kind!r}; autoencoders are trained for 'dos' and 'powder' (crystal: train structure)")
+
+    def row(sample: Sample) -> NDArray[Any]:
+        if kind == "dos":
+            return cumulative_dos(sample.partial_dos.sum(dim=0).numpy(), native_energy_edges())
+        return np.asarray(sample.powder.flatten().numpy())
+
+    shape = len(samples), len(row(samples[0]))
+    if 4 * math.prod(shape) > dataset.KEPT_BYTES:
+        with TemporaryFile() as file:  # goes when rows go
+            rows: NDArray[np.float32] = np.memmap(file, np.float32, shape=shape)
+    else:
+        rows = np.empty(shape, np.float32)
+    for number, sample in enumerate(samples):
+        rows[number] = row(sample)
+    return rows
 
 
 def train_autoencoder(
@@ -89,7 +106,7 @@ def train_autoencoder(
     source = Library(library)
     learn, tune = training_ids(source, max_atoms)
     prepare(source, learn + tune, _printer(progress))
-    rows, held_out = (spectra_rows(load_samples(source, ids, kind), kind) for ids in (learn, tune))
+    rows, held_out = (spectra_rows(Samples(source, ids, kind), kind) for ids in (learn, tune))
     grids = {"energy_edges": (native_energy_edges(), "meV")}
     if kind == "powder":
         grids = {"q_edges": (native_q_edges(), "1/Å"), "u_edges": (np.linspace(0, 1, N_LEVELS + 1), "1")}
@@ -153,7 +170,7 @@ def train_structure(
     source = Library(library)
     learn, tune = training_ids(source, max_atoms)
     prepare(source, learn + tune, _printer(progress))
-    training, tuning = (load_samples(source, ids, kind) for ids in (learn, tune))
+    training, tuning = (Samples(source, ids, kind) for ids in (learn, tune))
     path = Path(output) if output is not None else WEIGHTS / f"structure-{kind}.safetensors"
     checkpoints = [Path(f"{path}.{member}.checkpoint") for member in range(members)]
     task = TASKS[kind](width, depth, n_components, path.parent)
@@ -163,7 +180,7 @@ def train_structure(
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(random_state + member)
             network = task.network()
-        network.trunk.standardise(torch.cat([s.features for s in training]))
+        network.trunk.standardise(s.features for s in training)
         history = fit_network(
             network,
             task.loss,
@@ -183,7 +200,8 @@ def train_structure(
         histories.append(history)
         tensors |= {f"{member}.{name}": value for name, value in network.state_dict().items()}
     if kind == "dos":
-        novelty = Novelty.fit(atoms_of(training), atoms_of(tuning))
+        known = training[:: math.ceil(len(training) / MOST_KNOWN)]
+        novelty = Novelty.fit(atoms_of(known), atoms_of(tuning))
         tensors |= {f"novelty.{name}": value for name, value in novelty.state_dict().items()}
     header = Header(
         class_name=f"structure-{kind}",
@@ -206,8 +224,8 @@ def _forget(checkpoints: Sequence[Path]) -> None:
         checkpoint.unlink(missing_ok=True)
 
 
-def _batches(samples: list[Sample]) -> Batches:
-    digest = _digest([s.id for s in samples])
+def _batches(samples: Samples) -> Batches:
+    digest = _digest(samples.names)
     return Batches(len(samples), lambda indices: [samples[i] for i in indices], digest)
 
 
