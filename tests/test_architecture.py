@@ -14,7 +14,7 @@ ROOT = Path(__file__).parents[1]
 SRC = ROOT / "src" / "inscape"
 
 LAYERS = [  # a unit is a module or a folder; each may import the units above it in this list
-    {"errors", "units"},
+    {"errors", "threads", "units"},
     {"cells"},
     {"structures", "spectra", "metrics"},
     {"lattice"},

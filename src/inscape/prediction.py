@@ -29,6 +29,7 @@ from inscape.structure_model.model import KINDS
 from inscape.structure_model.novelty import THRESHOLD
 from inscape.structure_model.representation import from_relative_density
 from inscape.structures import Crystal, read_structure
+from inscape.threads import numpy_alone
 
 Array = NDArray[np.floating]
 
@@ -58,6 +59,7 @@ def predict(structure: Any, temperature: float = 300.0, plane: ArrayLike = HK0, 
     return predict_many([read_structure(structure)], temperature=temperature, plane=plane, **options)[0]
 
 
+@numpy_alone()
 def predict_many(
     crystals: Sequence[Crystal],
     *,

@@ -75,9 +75,8 @@ def from_relative_density(density: Array, self_part: Array, edges: Array) -> Arr
     total = density.sum(axis=-1, keepdims=True)
     cumulative = np.concatenate([np.zeros((len(density), 1)), np.cumsum(density / total, axis=-1)], axis=-1)
     below_self = _cumulative(self_part, edges)
-    levels = np.linspace(0, 1, density.shape[1] + 1)
-    reduced = np.zeros_like(self_part)
-    for row, u in enumerate(below_self):
-        if u[-1] > 0:
-            reduced[row] = np.diff(np.interp(u / u[-1], levels, cumulative[row])) * u[-1] / np.diff(edges)
-    return reduced
+    area = below_self[:, -1:]
+    place = np.divide(below_self, area, out=np.zeros_like(below_self), where=area > 0) * density.shape[1]
+    level = np.minimum(place.astype(int), density.shape[1] - 1)
+    before, after = (np.take_along_axis(cumulative, level + step, axis=1) for step in (0, 1))
+    return np.asarray(np.diff(before + (after - before) * (place - level), axis=1) * area / np.diff(edges))
