@@ -32,9 +32,9 @@ from inscape.scattering import (
     self_part,
     to_scattering,
 )
-from inscape.scattering.wave_vectors import share_by_symmetry
+from inscape.scattering.wave_vectors import share_by_symmetry, spectra_at
 from inscape.spectra import native_energy_edges, uniform_edges
-from inscape.structures import Crystal
+from inscape.structures import Crystal, laue_rotations
 from inscape.units import HBAR2_2U, KB
 
 EDGES = native_energy_edges()
@@ -265,11 +265,11 @@ def test_a_supercell_as_unit_cell_changes_nothing():
 
 @pytest.mark.parametrize("material", [NACL, QUARTZ, ZINC_OXIDE, BRUCITE], ids=lambda m: m.name)
 def test_points_that_share_modes_by_symmetry_scatter_alike(material):
-    """As far as their nuclei do not absorb: otherwise S(Q) and S(−Q) differ without inversion, by 10⁻⁵ in quartz."""
+    """As far as their nuclei do not absorb."""
     fc = force_constants_of(material)
     tensors = displacements(modes_on_mesh(fc, 0.6), 300.0)
     vectors = native_plane(fc.crystal).centres(fc.crystal).reshape(-1, 3)[::23]
-    q, index, images = share_by_symmetry(fc.crystal, vectors)
+    q, index, images = share_by_symmetry(fc.crystal, vectors, laue_rotations(fc.crystal))
     assert len(q) < len(vectors)
     np.testing.assert_allclose(np.linalg.norm(images, axis=1), np.linalg.norm(vectors, axis=1), rtol=1e-5)
     steps = images @ np.linalg.inv(fc.crystal.reciprocal) - q[index]
@@ -282,6 +282,37 @@ def test_points_that_share_modes_by_symmetry_scatter_alike(material):
     )
     expected = broadened(direct.energies, intensities(direct, vectors, tensors, lengths))
     agree(broadened(shared.energies[index], found), expected, 1e-7)
+
+
+def absorbing(crystal):
+    """Lengths as if the first element of a crystal absorbed like gadolinium."""
+    lengths = scattering_lengths(crystal)
+    return replace(lengths, imaginary=np.where(crystal.numbers == crystal.numbers[0], -8.0, -0.5))
+
+
+def test_nuclei_that_absorb_scatter_unlike_along_q_and_against_it():
+    """Without inversion; lists, grids and paths then share modes by the point group only."""
+    fc = force_constants_of(ZINC_OXIDE)
+    lengths, tensors = absorbing(fc.crystal), displacements(modes_on_mesh(fc, 0.6), 300.0)
+    vectors = wave_vectors(30)
+    expected = [broadened((m := at(fc, v)).energies, intensities(m, v, tensors, lengths)) for v in (vectors, -vectors)]
+    assert np.linalg.norm(expected[0] - expected[1]) > 0.1 * np.linalg.norm(expected[0])
+    both = spectra_at(fc, np.concatenate([vectors, -vectors]), EDGES, lengths, tensors)
+    for own, there in zip(np.split(both, 2), (vectors, -vectors), strict=True):
+        np.testing.assert_allclose(own, spectra_at(fc, there, EDGES, lengths, tensors), atol=1e-9 * own.max())
+    assert np.linalg.norm(both[:30] - both[30:]) > 0.1 * np.linalg.norm(both[:30])
+    assert lengths.parts[0].coherent_square + lengths.parts[1].coherent_square == pytest.approx(lengths.coherent_square)
+
+
+def test_a_powder_of_nuclei_that_absorb_is_the_average_of_q_and_its_opposite():
+    fc = force_constants_of(ZINC_OXIDE)
+    modes = modes_on_mesh(fc, 0.4)
+    lengths, tensors = absorbing(fc.crystal), displacements(modes, 300.0)
+    q_edges = np.array([3.0, 3.5])
+    found = powder_map(fc, modes, q_edges, EDGES, lengths, tensors, per_shell=4000)
+    turned = replace(lengths, imaginary=-lengths.imaginary)
+    opposite = powder_map(fc, modes, q_edges, EDGES, turned, tensors, per_shell=4000)
+    np.testing.assert_allclose(found, opposite, rtol=1e-12)
 
 
 # ---- maps

@@ -109,7 +109,7 @@ def grid_map(
     vectors, pixel = _points(force_constants.crystal, grid, points_per_bin)
     n_bins = int(np.prod(grid.shape))
     total = np.zeros((n_bins, len(edges) - 1))
-    for modes, q_index, images, which in modes_in_blocks(force_constants, vectors):
+    for modes, q_index, images, which in modes_in_blocks(force_constants, vectors, lengths):
         add_spectra(total, modes, q_index, images, pixel[which], edges, lengths, displacement)
     total *= n_bins / len(vectors) / np.diff(edges)
     return total.reshape(*grid.shape, -1)

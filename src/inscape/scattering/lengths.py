@@ -17,6 +17,10 @@ Weights = Literal["none", "coherent", "incoherent", "coherent-plus-incoherent"]
 """Which cross section weighs each atom."""
 
 
+NEGLIGIBLE = 1e-3
+"""Imaginary parts up to this share of the largest b' make S(Q,E) and S(−Q,E) the same to about as much."""
+
+
 @dataclass(frozen=True)
 class ScatteringLengths:
     """Bound scattering lengths b = b' + i b'' of atoms and their incoherent cross sections.
@@ -34,6 +38,19 @@ class ScatteringLengths:
     coherent: NDArray[np.float64]
     imaginary: NDArray[np.float64]
     incoherent: NDArray[np.float64]
+
+    @property
+    def parts(self) -> list[ScatteringLengths]:
+        """Real lengths that together scatter what S(Q,E) and S(−Q,E) do in the mean: b' and, if it matters, b''.
+
+        |Σ b x|² = |Σ b'x|² + |Σ b''x|² plus a term that changes its sign with Q. Without inversion in the crystal it is
+        there only if nuclei absorb.
+        """
+        nothing = np.zeros_like(self.imaginary)
+        real = ScatteringLengths(self.coherent, nothing, self.incoherent)
+        if np.abs(self.imaginary).max() <= NEGLIGIBLE * np.abs(self.coherent).max():
+            return [real]
+        return [real, ScatteringLengths(self.imaginary, nothing, nothing)]
 
     @property
     def coherent_square(self) -> NDArray[np.float64]:

@@ -174,7 +174,8 @@ def path_spectra(
     """
     shape = (len(path.vectors), 3 * force_constants.crystal.n_atoms)
     energies, intensities = np.empty(shape), np.empty(shape)
-    for modes, q_index, vectors, which in modes_in_blocks(force_constants, path.vectors, path.directions):
+    blocks = modes_in_blocks(force_constants, path.vectors, lengths, path.directions)
+    for modes, q_index, vectors, which in blocks:
         energies[which] = modes.energies[q_index]
         intensities[which] = reduced_intensities(modes, q_index, vectors, lengths, displacement)
     return PathSpectra(path, energies, intensities)

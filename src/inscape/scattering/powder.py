@@ -229,7 +229,8 @@ class _Sums:
         self.counts += np.bincount(rows, minlength=self.counts.size).reshape(self.counts.shape)
         for total, tensors in zip(self.totals, self.tensors, strict=True):
             flat = total.reshape(self.counts.size, -1)
-            add_spectra(flat, modes, sample.q_index, sample.vectors, rows, self.energy_edges, self.lengths, tensors)
+            for part in self.lengths.parts:  # Q and −Q, of which only one is in the irreducible mesh
+                add_spectra(flat, modes, sample.q_index, sample.vectors, rows, self.energy_edges, part, tensors)
 
     def mean(self) -> Array:
         """Average over all wave vectors, shape (n_q, n_energy), with temperatures in front where there are several."""

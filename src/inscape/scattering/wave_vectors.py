@@ -66,7 +66,7 @@ def spectra_at(
     vectors = check_vectors(vectors)
     edges = check_edges(energy_edges, name="energies")
     spectra = np.zeros((len(vectors), len(edges) - 1))
-    for modes, q_index, images, which in modes_in_blocks(force_constants, vectors, directions):
+    for modes, q_index, images, which in modes_in_blocks(force_constants, vectors, lengths, directions):
         add_spectra(spectra, modes, q_index, images, which, edges, lengths, displacement)
     return spectra / np.diff(edges)
 
@@ -80,19 +80,20 @@ def check_vectors(vectors: ArrayLike) -> Array:
 
 
 def modes_in_blocks(
-    force_constants: ForceConstants, vectors: Array, directions: ArrayLike | None = None
+    force_constants: ForceConstants, vectors: Array, lengths: ScatteringLengths, directions: ArrayLike | None = None
 ) -> Iterator[Block]:
     """Modes for any number of wave vectors, block by block, each computed once.
 
     Wave vectors related by the Laue group or a reciprocal-lattice vector share one diagonalisation, but for those that
-    are Γ themselves and come from a direction.
+    are Γ themselves and come from a direction. If nuclei absorb, the point group takes the place of the Laue group.
     """
     crystal = force_constants.crystal
     fractional = vectors @ np.linalg.inv(crystal.reciprocal)
     towards = np.zeros_like(vectors) if directions is None else np.broadcast_to(directions, vectors.shape)
     alone = np.all(np.abs(fractional - np.rint(fractional)) < AT_GAMMA, axis=1) & towards.any(axis=1)
     together = np.flatnonzero(~alone)
-    q, q_index, images = share_by_symmetry(crystal, vectors[together])
+    alike = crystal.rotations if len(lengths.parts) > 1 else laue_rotations(crystal)
+    q, q_index, images = share_by_symmetry(crystal, vectors[together], alike)
     order = np.argsort(q_index, kind="stable")
     step = max(1, MODES_BYTES // (16 * 9 * crystal.n_atoms**2))
     for start in range(0, len(q), step):
@@ -106,8 +107,15 @@ def modes_in_blocks(
         yield Block(modes, np.arange(len(which)), vectors[which], which)
 
 
-def share_by_symmetry(crystal: Crystal, vectors: Array) -> tuple[Array, NDArray[np.int64], Array]:
-    """Replace each Q by an image under the Laue group such that as few q = Q − G as possible remain.
+def share_by_symmetry(
+    crystal: Crystal, vectors: Array, rotations: NDArray[np.integer]
+) -> tuple[Array, NDArray[np.int64], Array]:
+    """Replace each Q by an image under rotations such that as few q = Q − G as possible remain.
+
+    Parameters
+    ----------
+    rotations
+        A group of rotations that leave S as it is, in the form of `inscape.structures.laue_rotations`.
 
     Returns
     -------
@@ -122,7 +130,7 @@ def share_by_symmetry(crystal: Crystal, vectors: Array) -> tuple[Array, NDArray[
     best = np.full(len(fractional), np.inf)
     image = fractional.copy()
     mixing = np.array([1.0, np.sqrt(2.0), np.sqrt(3.0)])  # one number that tells wave vectors apart
-    for operation in laue_rotations(crystal):
+    for operation in rotations:
         moved = fractional @ operation
         key = np.round(moved - np.floor(moved + 1e-7), 7) @ mixing
         better = key < best - 1e-6
