@@ -417,7 +417,7 @@ def test_queueing_systems_that_are_not_there(slurm, monkeypatch):
     with pytest.raises(LibraryError, match="no sbatch on this machine"), dispatch.connect(slurm):
         pass
     monkeypatch.setitem(sys.modules, "dask_jobqueue", None)
-    with pytest.raises(MissingPackageError, match=r"pip install 'inscape\[jobqueue\]'"), dispatch.connect(slurm):
+    with pytest.raises(MissingPackageError, match=r"pip install 'inscape\[distributed\]'"), dispatch.connect(slurm):
         pass
 
 

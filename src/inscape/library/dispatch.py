@@ -206,7 +206,7 @@ def _jobs(cluster: Cluster, workers: int) -> Iterator[str]:
         import dask_jobqueue
     except ImportError as error:
         raise MissingPackageError(
-            f"jobs of {name} need the package dask-jobqueue: pip install 'inscape[jobqueue]'"
+            f"jobs of {name} need the package dask-jobqueue: pip install 'inscape[distributed]'"
         ) from error
     kind = getattr(dask_jobqueue, QUEUES[name])
     settings = _job_settings(kind, name, dict(cluster.settings))
