@@ -20,8 +20,8 @@ from mnist import load_mnist
 from inscape.autoencoders import PCA, Autoencoder
 
 NETWORKS = {
-    "dense": {"hidden": (1000, 500, 250), "learning_rate": 1e-3},
-    "convolutional": {"architecture": "convolutional", "hidden": (32, 64, 128), "learning_rate": 2e-3},
+    "dense": {"hidden": (1000, 500, 250)},
+    "convolutional": {"architecture": "convolutional", "hidden": (32, 64, 128)},
 }
 
 
@@ -42,7 +42,10 @@ def main() -> None:
         X, test = X.reshape(-1, 1, 28, 28), test.reshape(-1, 1, 28, 28)
     learn, tune = X[:55000][: options.limit], X[55000:]
     start = time.perf_counter()
-    model = Autoencoder(30, epochs=options.epochs, batch_size=128, weight_decay=1e-4, random_state=0)
+    model = Autoencoder(
+        30, output="probability", epochs=options.epochs, batch_size=128, learning_rate=2e-3, weight_decay=1e-4,
+        random_state=0,
+    )  # fmt: skip
     model.set_params(**NETWORKS[options.kind]).fit(
         learn, validation=tune, checkpoint=options.checkpoint, resume=options.checkpoint is not None,
         max_minutes=options.minutes,
