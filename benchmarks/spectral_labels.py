@@ -4,7 +4,7 @@
 
 The anion of a crystal (its most electronegative element, of ten) from its total density of states, by its nearest
 neighbours and by logistic regression (number of neighbours and regularisation by cross-validation): on the code of the
-shipped autoencoder (32 numbers), on as many principal components, on the cumulative curve that these two were given, and
+shipped autoencoder (32 numbers), on as many principal components, on the cumulative curve that both were given, and
 on the density of states itself, the share of each of 300 bins. Labels are drawn at random from the training crystals,
 several times; the figures are balanced accuracies on the validation crystals. Autoencoder and components were fitted
 without labels.
