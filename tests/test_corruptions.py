@@ -26,6 +26,7 @@ ALL = [
     Masking(0.3, 0.0),
     SaltAndPepper(0.2),
     Poisson(500.0),
+    Poisson((50.0, 5000.0)),
     ResolutionBlur(1.2),
     MissingBands(2, 2),
     Background(0.2, 0.3),

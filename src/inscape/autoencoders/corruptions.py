@@ -78,16 +78,20 @@ class Poisson(Corruption):
     """Counting noise: a sample is measured with ``dose`` counts in all, in expectation, and scaled back.
 
     A value x of a sample with the sum S becomes n·S/dose, n drawn from a Poisson distribution of mean x·dose/S: the
-    expectation stays x, the variance is x·S/dose.
+    expectation stays x, the variance is x·S/dose. With a range of doses, (lowest, highest), each sample has its own,
+    evenly drawn on a logarithmic scale.
     """
 
-    dose: float
+    dose: float | tuple[float, float]
     nonnegative: ClassVar[bool] = True
 
     def __call__(self, rows: Tensor, shape: tuple[int, ...]) -> Tensor:
+        lowest, highest = self.dose if isinstance(self.dose, tuple) else (self.dose, self.dose)
+        even = torch.rand(len(rows), 1, dtype=rows.dtype, device=rows.device) if lowest < highest else 0.0
+        dose = lowest * (highest / lowest) ** even
         total = torch.nansum(rows, dim=1, keepdim=True).clamp_min(torch.finfo(rows.dtype).tiny)
-        mean = (torch.nan_to_num(rows, nan=0.0) * (self.dose / total)).clamp_min(0)
-        return torch.where(torch.isnan(rows), rows, torch.poisson(mean) * (total / self.dose))
+        mean = (torch.nan_to_num(rows, nan=0.0) * (dose / total)).clamp_min(0)
+        return torch.where(torch.isnan(rows), rows, torch.poisson(mean) * (total / dose))
 
 
 @dataclass(frozen=True)
