@@ -4,7 +4,7 @@
 
 Maps S(|Q|,E) at 10 K, E > 1 meV, |Q| from 0.5 to 8.1 1/Å in 38 bins and the energies of the models' grid in 100 bins,
 as expected counts. A map of 10² to 10⁵ counts in all is cleaned; the error is ‖p − t‖²/‖t‖², mean over validation
-crystals. Widths of smoothing and number of components are the best at each dose on 264 crystals held out of training; the
+crystals. Widths of smoothing and number of components are the best at each dose on 264 crystals held out; the
 autoencoder is one for all doses, which it is not told.
 """
 
