@@ -10,6 +10,7 @@ import torch
 import xarray as xr
 from ase.build import make_supercell
 from scipy.spatial.transform import Rotation
+from threadpoolctl import threadpool_info, threadpool_limits
 
 from crystals import BRUCITE, NACL, QUARTZ, SILICON, ZINC_OXIDE
 from inscape import prediction
@@ -21,6 +22,7 @@ from inscape.spectra import native_energy_edges
 from inscape.structure_model.novelty import THRESHOLD
 from inscape.structures import read_structure
 from inscape.thermodynamics import heat_capacity
+from inscape.threads import numpy_alone
 from inscape.training import WEIGHTS
 from inscape.units import FM2_PER_BARN, GAS_CONSTANT, HBAR2_2U, bose
 
@@ -293,3 +295,14 @@ def test_no_lattice_dynamics_is_loaded():
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert (done.returncode, done.stdout.split()) == (0, ["NaCl"]), done.stderr
+
+
+def test_numpy_keeps_to_one_thread_while_torch_predicts():
+    def threads():
+        return [library["num_threads"] for library in threadpool_info() if library["user_api"] == "blas"]
+
+    with threadpool_limits(2, user_api="blas"):
+        before = threads()
+        with numpy_alone():
+            assert set(threads()) == {1}
+        assert threads() == before
