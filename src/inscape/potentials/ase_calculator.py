@@ -65,7 +65,7 @@ class ASECalculator(Engine):
         """
         package = self._module.split(".")[0]
         _ = self._factory
-        file = import_module(self._module).__file__
+        file = getattr(import_module(self._module), "__file__", None)
         source = hashlib.sha256(Path(file).read_bytes()).hexdigest()[:16] if file else ""
         distribution = packages_distributions().get(package, [package])[0]
         try:

@@ -44,14 +44,14 @@ def kept(folder: Path, name: str, compute: Callable[[], Arrays]) -> Arrays:
     """
     place = folder / name[:2] / f"{name}.npz"
     try:
-        with np.load(place) as file:
-            return dict(file)
+        with open(place, "rb") as file, np.load(file) as arrays:
+            return dict(arrays)
     except (OSError, EOFError, ValueError, BadZipFile):
-        arrays = compute()
+        computed = compute()
     try:
         place.parent.mkdir(parents=True, exist_ok=True)
-        with whole_file(place, folder / "scratch") as beside, open(beside, "wb") as file:
-            np.savez(file, allow_pickle=False, **arrays)
+        with whole_file(place, folder / "scratch") as beside, open(beside, "wb") as whole:
+            np.savez(whole, allow_pickle=False, **computed)
     except OSError as error:
         raise DataError(f"{folder}: cannot be written ({error.strerror}); name another folder for the cache") from error
-    return arrays
+    return computed
