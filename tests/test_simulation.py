@@ -1,7 +1,9 @@
 """Simulation: force constants as phonopy makes them, forces that are kept, results like those of prediction."""
 
 import json
+import sys
 from importlib.metadata import EntryPoint
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -23,6 +25,7 @@ from inscape.simulation.spectra import SpectraSettings, is_polar, spectra_of
 from inscape.testing import check_engine
 from test_cli import run, run_main
 
+EXAMPLES = Path(__file__).parents[1] / "examples"
 EMT_NAME = "ase:ase.calculators.emt:EMT"
 COPPER = bulk("Cu", cubic=True, a=3.61)
 ALLOY = bulk("Cu", cubic=True, a=3.75)
@@ -104,7 +107,7 @@ def test_forces_of_the_undisplaced_supercell_are_taken_off(tmp_path):
 def test_supercells_are_as_long_as_asked_for():
     copper = inscape.read_structure(COPPER)
     np.testing.assert_array_equal(repetitions_of_length(copper, 10.0), [3, 3, 3])
-    quartz = inscape.read_structure("examples/quartz.cif")
+    quartz = inscape.read_structure(EXAMPLES / "quartz.cif")
     np.testing.assert_array_equal(repetitions_of_length(quartz, 10.0), [3, 3, 2])
     cells = displace(quartz, (1, 1, 2)).supercells
     assert {len(atoms) for atoms in cells} == {18}
@@ -362,16 +365,16 @@ def test_refusals(structure, options, error, message):
 
 
 def test_a_missing_sevenn_gives_the_pip_line(monkeypatch):
-    monkeypatch.setitem(__import__("sys").modules, "sevenn.calculator", None)
+    monkeypatch.setitem(sys.modules, "sevenn.calculator", None)
     with pytest.raises(MissingPackageError, match="pip install sevenn"):
         inscape.simulate(COPPER)
 
 
 @pytest.mark.slow
 def test_silicon_in_sevennet():
-    result = inscape.simulate("examples/silicon.cif", supercell=(1, 1, 1), kinds=("dos",))
+    result = inscape.simulate(EXAMPLES / "silicon.cif", supercell=(1, 1, 1), kinds=("dos",))
     assert result.dataset.attrs["engine"].startswith("sevennet-0 (sevenn ")
-    assert 50 < result.summary()["dos_highest_meV"] < 66  # measured: 64 meV; potentials of this kind are too soft
+    assert 45 < result.summary()["dos_highest_meV"] < 60  # one displaced cell by hand: 52 meV at Γ; measured: 64 meV
     with pytest.raises(StructureError, match="sevennet-0 does not know Po"):
         inscape.simulate(bulk("Po", "sc", 3.35))
 

@@ -61,11 +61,12 @@ class SpectraSettings:
     q_edges: Array = field(init=False)
 
     def __post_init__(self) -> None:
-        check_temperature(self.temperature), check_plane(self.plane)
+        check_temperature(self.temperature)
+        check_plane(self.plane)
         if set(self.kinds) - set(KINDS) or not self.kinds:
             raise DataError(f"kinds are {', '.join(self.kinds) or 'none'}; expected some of {', '.join(KINDS)}")
         object.__setattr__(self, "q_edges", uniform_edges(self.qmax, self.dq, name="|Q|"))
-        uniform_edges(self.emax or self.de, self.de, name="energy")
+        uniform_edges(self.de if self.emax is None else self.emax, self.de, name="energy")
 
 
 def spectra_of(
