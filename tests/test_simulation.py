@@ -238,7 +238,7 @@ def test_powder_and_dos_are_those_of_the_modes():
     result = inscape.simulate(force_constants, kinds=("dos", "powder"), qmax=2.0, dq=0.5)
     widths = np.diff(result.dataset["energy_edges"])
     np.testing.assert_allclose((result.partial_dos * widths).sum("energy"), 3.0, atol=1e-9)
-    modes = inscape.modes_on_mesh(force_constants, 0.12)
+    modes = inscape.modes_on_mesh(force_constants, 0.06)
     mean = np.average(modes.energies.mean(axis=1), weights=modes.weights)
     assert result.summary()["dos_mean_meV"] == pytest.approx(mean, abs=0.1)
     assert result.dataset.attrs["engine"] == "force constants"

@@ -20,7 +20,7 @@ class Engine(ABC):
     """An interatomic potential, as a calculator of ASE that is loaded at first use.
 
     A subclass says how to load it and what its results depend on. A package declares one as an entry point and calls
-    `inscape.testing.check_engine` in its tests:
+    `inscape.testing.check_engine` in its tests::
 
         [project.entry-points."inscape.engines"]
         NAME = "package.module:Class"

@@ -31,8 +31,8 @@ from inscape.structures import Crystal
 
 Array = NDArray[np.floating]
 
-MESH_SPACING = 0.12
-"""Largest distance between wave vectors of the mesh of modes, 1/Å."""
+FINE_MESH, COARSE_MESH, FINE_ATOMS = 0.06, 0.12, 12
+"""Largest distance between wave vectors of the mesh of modes, 1/Å, in cells of at most so many atoms and in others."""
 
 WORST_IMAGINARY = 1e-3
 """Above this share of imaginary modes there is a warning."""
@@ -94,7 +94,7 @@ def spectra_of(
         The area of each atom's density of states is 3 less the weight of its imaginary modes.
     """
     crystal = force_constants.crystal
-    modes = modes_on_mesh(force_constants, MESH_SPACING)
+    modes = modes_on_mesh(force_constants, FINE_MESH if crystal.n_atoms <= FINE_ATOMS else COARSE_MESH)
     imaginary = imaginary_modes(modes)
     top = settings.emax or max(1.1 * float(modes.energies.max()), 5.0)
     edges = uniform_edges(top, settings.de, name="energy")
