@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from inscape.scattering.dos import density_of_states as density_of_states
     from inscape.scattering.plane import plane_map as plane_map
     from inscape.scattering.powder import powder_map as powder_map
+    from inscape.simulation.simulate import simulate as simulate
     from inscape.structures import Crystal as Crystal
     from inscape.structures import read_structure as read_structure
     from inscape.structures import read_structures as read_structures
@@ -54,6 +55,7 @@ _HOME = {
     "read_force_constants": "inscape.lattice.force_constants",
     "read_structure": "inscape.structures",
     "read_structures": "inscape.structures",
+    "simulate": "inscape.simulation.simulate",
 }
 
 __all__ = sorted(_HOME)

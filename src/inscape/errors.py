@@ -5,6 +5,7 @@
     ├── ForceConstantsError      force constants that cannot be read or break a sum rule
     ├── GridError                an energy, |Q| or plane grid that makes no sense
     ├── InstrumentError          an instrument that does not exist, or not in this setting
+    ├── EngineError              an interatomic potential that does not exist or cannot be used
     ├── DataError                data that do not fit the model or file they are given to
     ├── LibraryError             a spectral library that is missing, foreign or damaged
     ├── WeightsError             a checkpoint that is missing, foreign or damaged
@@ -33,6 +34,10 @@ class GridError(InscapeError, ValueError):
 
 class InstrumentError(InscapeError, ValueError):
     """An instrument that does not exist, or not in this setting."""
+
+
+class EngineError(InscapeError, ValueError):
+    """An interatomic potential that does not exist or cannot be used."""
 
 
 class DataError(InscapeError, ValueError):

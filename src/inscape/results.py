@@ -1,4 +1,4 @@
-"""What a prediction returns: one xarray dataset of spectra with units and provenance, and the file it is kept in."""
+"""What predictions and simulations return: spectra with units and provenance in one xarray dataset, and its file."""
 
 from __future__ import annotations
 
@@ -145,7 +145,7 @@ class Prediction:
 
     @property
     def warning(self) -> str | None:
-        """Why this prediction is not to be trusted; None if the crystal resembles those of the training data."""
+        """Why this is not to be trusted; None if the crystal resembles the training data or the simulation is sound."""
         return self.dataset.attrs.get("warning")
 
     def heat_capacity(self, temperature: ArrayLike) -> xr.DataArray:

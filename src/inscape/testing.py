@@ -6,8 +6,11 @@ Each takes what a package plugs in and raises an ``AssertionError`` that says wh
 from __future__ import annotations
 
 import numpy as np
+from ase import Atoms
+from ase.data import chemical_symbols
 
-from inscape.errors import GridError
+from inscape.errors import GridError, StructureError
+from inscape.potentials import Engine
 from inscape.scattering import Instrument
 from inscape.scattering.kinematics import q_limits
 
@@ -63,6 +66,53 @@ def _check_view(instrument: Instrument) -> None:
     _require(bool(np.all(seen[mask] >= 0)), "a positive map becomes negative")
 
 
-def _require(kept: bool, clause: str) -> None:
+def check_engine(engine: Engine, atoms: Atoms) -> None:
+    """Check an engine on a crystal that it is made for.
+
+    - It is an `inscape.potentials.Engine` whose name and version are text, the version the same each time.
+    - Forces are finite, one vector an atom, and do not depend on what was computed before, to the last bit.
+    - They do not depend on where in space the crystal is, and their sum is zero.
+    - Stress is there, so that the cell can be relaxed.
+    - An element that it says not to know is refused.
+    """
+    _require(isinstance(engine, Engine), f"{engine!r} is no subclass of inscape.potentials.Engine", "an engine")
+    named = all(isinstance(text, str) and text for text in (engine.name, engine.version))
+    _require(named and engine.version == engine.version, "its name or version is no text that stays", "an engine")
+    first, second = _displaced(atoms, 1), _displaced(atoms, 2)
+    forces = engine.forces(first)
+    size = np.abs(forces).max()
+    engine.forces(second)
+    _require(np.array_equal(engine.forces(first), forces), "forces depend on what was computed before", "an engine")
+    _require(np.abs(forces.sum(axis=0)).max() <= 1e-4 * (1 + size), "forces do not sum to zero", "an engine")
+    second.positions = first.positions + np.array([0.3, -0.2, 0.1])
+    moved = np.abs(engine.forces(second) - forces).max() <= 1e-4 * (1 + size)
+    _require(bool(moved), "forces change when the whole crystal moves", "an engine")
+    with engine.applied(first) as prepared:
+        stress = prepared.get_stress()  # type: ignore[no-untyped-call]
+    _require(np.shape(stress) == (6,) and bool(np.all(np.isfinite(stress))), "it gives no finite stress", "an engine")
+    _check_foreign_element(engine, atoms)
+
+
+def _displaced(atoms: Atoms, seed: int) -> Atoms:
+    moved: Atoms = atoms.copy()  # type: ignore[no-untyped-call]
+    moved.positions += np.random.default_rng(seed).normal(scale=0.05, size=moved.positions.shape)
+    return moved
+
+
+def _check_foreign_element(engine: Engine, atoms: Atoms) -> None:
+    known = engine.elements()
+    foreign = set(range(1, len(chemical_symbols))) - known if known is not None else set()
+    if not foreign:
+        return
+    changed: Atoms = atoms.copy()  # type: ignore[no-untyped-call]
+    changed.numbers[:] = max(foreign)
+    try:
+        engine.forces(changed)
+    except StructureError:
+        return
+    raise AssertionError(f"{engine.name}: forces for {chemical_symbols[max(foreign)]}, which it says not to know")
+
+
+def _require(kept: bool, clause: str, plugged: str = "an instrument") -> None:
     if not kept:
-        raise AssertionError(f"the contract of an instrument is broken: {clause}")
+        raise AssertionError(f"the contract of {plugged} is broken: {clause}")

@@ -65,7 +65,12 @@ def predict(
         "qmax": qmax,
         "dq": dq,
     }
-    done, failed = _predict_all(structures, _folder(output), options, plot=not no_plot)
+    done, failed = _predict_all(structures, output_folder(output), options, plot=not no_plot)
+    print_outcome(done, failed, as_json=as_json)
+
+
+def print_outcome(done: list[Done], failed: list[Failed], *, as_json: bool) -> None:
+    """Print what was done as a table or JSON, and warnings and failures; exit status 1 if anything failed."""
     if as_json:
         typer.echo(as_text(done, failed))
     elif done:
@@ -126,7 +131,8 @@ def unique_stems(sources: Sequence[str]) -> list[str]:
     return stems
 
 
-def _folder(path: Path) -> Path:
+def output_folder(path: Path) -> Path:
+    """The folder, made if it is not there; `DataError` if that cannot be done."""
     try:
         path.mkdir(parents=True, exist_ok=True)
     except OSError as error:
@@ -155,7 +161,7 @@ def _predict_all(
                 if isinstance(outcome, StructureError):
                     failed.append(Failed(source, str(outcome)))
                 else:
-                    done.append(_write(source, folder / stem, outcome, plot=plot))
+                    done.append(write_files(source, folder / stem, outcome, plot=plot))
                 report(len(done) + len(failed), len(loaded), source)
     return done, failed
 
@@ -176,7 +182,7 @@ def _predict_batch(
     return [outcome for one in batch for outcome in _predict_batch([one], options, alone=False)]
 
 
-def _write(source: str, place: Path, prediction: Prediction, *, plot: bool) -> Done:
+def write_files(source: str, place: Path, prediction: Prediction, *, plot: bool) -> Done:
     """Write the files of a prediction; the stem may hold dots."""
     files = [prediction.save(place.with_name(f"{place.name}.nc"))]
     if plot:

@@ -1,4 +1,4 @@
-"""What ``inscape predict`` prints: a table of one structure or of many, or JSON."""
+"""What ``inscape predict`` and ``inscape simulate`` print: a table of one structure or of many, or JSON."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ COLUMNS = ("structure", "formula", "space group", "atoms", "mean E / meV", "C_V 
 
 @dataclass(frozen=True)
 class Done:
-    """One structure that was predicted: where it came from, what is in it, and the files written."""
+    """One structure that was predicted or simulated: where it came from, what is in it, and the files written."""
 
     source: str
     summary: dict[str, Any]
@@ -65,7 +65,8 @@ def table_of_one(done: Done) -> Table:
         }
     if "crystal" in s["kinds"]:
         rows["plane"] = s["plane"]
-    rows["novelty"] = _novelty(s)
+    if s["novelty"] is not None:
+        rows["novelty"] = _novelty(s)
     if done.accuracy:
         rows["errors"] = done.accuracy
     for name, value in rows.items():
@@ -91,7 +92,7 @@ def table_of_many(done: list[Done]) -> Table:
 
 def _novelty(summary: dict[str, Any]) -> str:
     if summary["novelty"] is None:
-        return "unknown"
+        return ""
     above = "[bold red] above[/] " if summary["warning"] else " below "
     threshold = summary["novelty_threshold"]
     return f"{summary['novelty']:.2f}" + (f"{above}{threshold:.2f}" if threshold is not None else "")

@@ -3,12 +3,27 @@
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from inscape.lattice.force_constants import ForceConstants, from_phonopy, read_force_constants
+    from inscape.lattice.displacements import Displacements, check_repetitions, displace, repetitions_of_length
+    from inscape.lattice.force_constants import ForceConstants, from_phonopy, is_calculation, read_force_constants
     from inscape.lattice.modes import Modes, modes_at, modes_on_mesh
 
-__all__ = ["ForceConstants", "Modes", "from_phonopy", "modes_at", "modes_on_mesh", "read_force_constants"]
+__all__ = [
+    "Displacements",
+    "ForceConstants",
+    "Modes",
+    "check_repetitions",
+    "displace",
+    "from_phonopy",
+    "is_calculation",
+    "modes_at",
+    "modes_on_mesh",
+    "read_force_constants",
+    "repetitions_of_length",
+]
 
-_IN_MODES = {"Modes", "modes_at", "modes_on_mesh"}
+_HOME = dict.fromkeys(("Modes", "modes_at", "modes_on_mesh"), "modes") | dict.fromkeys(
+    ("Displacements", "check_repetitions", "displace", "repetitions_of_length"), "displacements"
+)
 
 
 def __getattr__(name: str) -> Any:
@@ -16,4 +31,4 @@ def __getattr__(name: str) -> Any:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     from importlib import import_module
 
-    return getattr(import_module(f"{__name__}.{'modes' if name in _IN_MODES else 'force_constants'}"), name)
+    return getattr(import_module(f"{__name__}.{_HOME.get(name, 'force_constants')}"), name)

@@ -86,7 +86,7 @@ class ForceConstants:
         """
         crystal = self.crystal.with_isotopes(choice)
         old = self.phonopy
-        new = _phonopy(old.unitcell, old.supercell_matrix, old.primitive_matrix)
+        new = new_phonopy(old.unitcell, old.supercell_matrix, old.primitive_matrix)
         new.masses = np.asarray(crystal.masses, dtype=np.float64)
         new.force_constants = self.array.copy()
         return from_phonopy(new, isotopes=crystal.isotopes, charges=old.nac_params)
@@ -120,7 +120,7 @@ class ForceConstants:
             numbers=arrays["cell_numbers"],
             masses=arrays["cell_masses"],
         )
-        ph = _phonopy(cell, arrays["supercell_matrix"], arrays["primitive_matrix"])
+        ph = new_phonopy(cell, arrays["supercell_matrix"], arrays["primitive_matrix"])
         ph.force_constants = arrays["force_constants"].astype(float)
         charges = None
         if "born" in arrays:
@@ -220,6 +220,14 @@ def read_force_constants(path: str | Path) -> ForceConstants:
     )
 
 
+def is_calculation(path: str | Path) -> bool:
+    """Whether a path is one for `read_force_constants`, by its name and what lies in it; it may still be damaged."""
+    path = Path(path)
+    if path.is_dir():
+        return any((path / name).exists() for name in (*YAML_NAMES, "phonopy.conf", "FORCE_SETS", "FORCE_CONSTANTS"))
+    return path.suffix in {".yaml", ".yml"} or ".tar" in path.suffixes
+
+
 def _check_sum_rule(compact: NDArray[np.float64], own: NDArray[np.integer]) -> None:
     """Refuse compact force constants, shape (n_atoms, n_supercell, 3, 3), that leave more than `WORST_DRIFT`."""
     sums = np.abs(compact.sum(axis=1)).max(axis=(1, 2))
@@ -232,7 +240,8 @@ def _check_sum_rule(compact: NDArray[np.float64], own: NDArray[np.integer]) -> N
         )
 
 
-def _phonopy(cell: PhonopyAtoms, supercell: Any, primitive: Any) -> Phonopy:
+def new_phonopy(cell: PhonopyAtoms, supercell: Any, primitive: Any) -> Phonopy:
+    """A phonopy object of a cell and the matrices of its supercell and primitive cell, at the tolerance used here."""
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", message="primitive_matrix defaulted to 'auto'")  # "auto" is what is meant
         return Phonopy(
@@ -271,7 +280,7 @@ def _from_members(members: dict[str, str], source: str) -> ForceConstants:
     supercell = np.diag(dim) if dim.size == 3 else dim.reshape(3, 3)
     axes = settings.get("PRIMITIVE_AXES", settings.get("PRIMITIVE_AXIS", "auto"))
     primitive: Any = _matrix(axes) if axes[0] in "-.0123456789" else axes.strip().replace("AUTO", "auto")
-    ph = _phonopy(read_vasp_from_strings(cell_text), supercell, primitive)
+    ph = new_phonopy(read_vasp_from_strings(cell_text), supercell, primitive)
     if "FORCE_SETS" in members:
         ph.dataset = parse_FORCE_SETS_from_strings(members["FORCE_SETS"], natom=len(ph.supercell))
         ph.produce_force_constants(calculate_full_force_constants=False, fc_calculator="traditional", show_drift=False)

@@ -1,0 +1,167 @@
+"""Exact spectra of force constants on the user's grids, in the form in which predictions come."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from inscape.errors import DataError
+from inscape.lattice import ForceConstants, Modes, modes_on_mesh
+from inscape.results import KINDS, Prediction, make_prediction
+from inscape.scattering import (
+    check_plane,
+    check_temperature,
+    density_of_states,
+    displacements,
+    imaginary_modes,
+    native_plane,
+    plane_map,
+    powder_spectrum,
+    scattering_lengths,
+    self_part,
+    to_scattering,
+)
+from inscape.scattering.plane import HK0
+from inscape.spectra import centres, uniform_edges
+from inscape.structures import Crystal
+
+Array = NDArray[np.floating]
+
+FINE_MESH, COARSE_MESH, FINE_ATOMS = 0.06, 0.12, 12
+"""Largest distance between wave vectors of the mesh of modes, 1/Å, in cells of at most so many atoms and in others."""
+
+WORST_IMAGINARY = 1e-3
+"""Above this share of imaginary modes there is a warning."""
+
+NON_METALS = frozenset((1, *range(5, 10), *range(14, 18), *range(32, 36), *range(51, 54), 85))
+"""Atomic numbers of the elements whose compounds are taken to be polar: non-metals and half-metals."""
+
+
+@dataclass(frozen=True, eq=False)
+class SpectraSettings:
+    """Which spectra, and on which grids; the parameters are those of `inscape.simulate`.
+
+    Raises
+    ------
+    GridError, DataError
+        Grids, planes, temperatures or kinds that make no sense.
+    """
+
+    temperature: float = 300.0
+    plane: ArrayLike = HK0
+    kinds: Sequence[str] = tuple(KINDS)
+    emax: float | None = None
+    de: float = 0.5
+    qmax: float = 10.0
+    dq: float = 0.1
+    q_edges: Array = field(init=False)
+
+    def __post_init__(self) -> None:
+        check_temperature(self.temperature)
+        check_plane(self.plane)
+        if set(self.kinds) - set(KINDS) or not self.kinds:
+            raise DataError(f"kinds are {', '.join(self.kinds) or 'none'}; expected some of {', '.join(KINDS)}")
+        object.__setattr__(self, "q_edges", uniform_edges(self.qmax, self.dq, name="|Q|"))
+        uniform_edges(self.de if self.emax is None else self.emax, self.de, name="energy")
+
+
+def spectra_of(
+    force_constants: ForceConstants,
+    settings: SpectraSettings,
+    *,
+    engine: str,
+    warnings: Iterable[str] = (),
+    extra: Mapping[str, Any] | None = None,
+) -> Prediction:
+    """Spectra of force constants: density of states, powder map and single-crystal map by lattice dynamics.
+
+    Parameters
+    ----------
+    engine
+        What made the force constants.
+    warnings
+        Why they are not to be trusted; a polar crystal without Born charges and imaginary modes are added.
+    extra
+        Further attributes of the result.
+
+    Returns
+    -------
+    Prediction
+        The area of each atom's density of states is 3 less the weight of its imaginary modes.
+    """
+    crystal = force_constants.crystal
+    modes = modes_on_mesh(force_constants, FINE_MESH if crystal.n_atoms <= FINE_ATOMS else COARSE_MESH)
+    imaginary = imaginary_modes(modes)
+    top = settings.emax or max(1.1 * float(modes.energies.max()), 5.0)
+    edges = uniform_edges(top, settings.de, name="energy")
+    q = " ".join(f"{x:.3g}" for x in imaginary.q)
+    found = list(warnings)
+    if not force_constants.has_born and is_polar(crystal):
+        found.append("no Born charges are known, so that the splitting of polar modes (LO–TO) is missing")
+    if imaginary.share > WORST_IMAGINARY:
+        found.append(
+            f"{imaginary.share:.1%} of the modes are imaginary, down to {imaginary.lowest:.1f} meV at q = ({q}), and "
+            "left out: the crystal is unstable in these force constants"
+        )
+    return make_prediction(
+        crystal=crystal,
+        energy_edges=edges,
+        temperature=settings.temperature,
+        **(_dos(modes, edges, settings.de) if "dos" in settings.kinds else {}),
+        **(_powder(force_constants, modes, edges, settings) if "powder" in settings.kinds else {}),
+        **(_plane(force_constants, modes, edges, settings) if "crystal" in settings.kinds else {}),
+        engine=engine,
+        extra={
+            "born_charges": int(force_constants.has_born),
+            "imaginary_share": imaginary.share,
+            "imaginary_lowest_meV": imaginary.lowest,
+            "imaginary_q": q,
+            **(extra or {}),
+            **({"warning": "; ".join(found)} if found else {}),
+        },
+    )
+
+
+def is_polar(crystal: Crystal) -> bool:
+    """Whether modes may carry a macroscopic field: a compound with at least one element of `NON_METALS`."""
+    elements = set(crystal.numbers.tolist())
+    return len(elements) > 1 and not elements.isdisjoint(NON_METALS)
+
+
+def _dos(modes: Modes, edges: Array, step: float) -> dict[str, Any]:
+    """Arguments of `make_prediction` for the density of states; what lies above the grid is kept apart."""
+    n, highest = len(edges) - 1, float(modes.energies.max())
+    beyond = np.arange(1, max(0, np.ceil((highest - edges[-1]) / step + 1e-6)) + 1)
+    whole = np.concatenate([edges, edges[-1] + step * beyond])
+    partial, _ = density_of_states(modes, whole)
+    complete = {"complete_dos": (partial.sum(axis=0), whole)} if len(beyond) else {}
+    return {"partial_dos": partial[:, :n], **complete}
+
+
+def _powder(force_constants: ForceConstants, modes: Modes, edges: Array, settings: SpectraSettings) -> dict[str, Any]:
+    """Arguments of `make_prediction` for the powder map."""
+    found = powder_spectrum(force_constants, modes, settings.q_edges, edges, settings.temperature, order=1)
+    coherent, incoherent = found["coherent"].values, found["incoherent"].values
+    return {"q_edges": settings.q_edges, "powder_coherent": coherent, "powder_incoherent": incoherent}
+
+
+def _plane(force_constants: ForceConstants, modes: Modes, edges: Array, settings: SpectraSettings) -> dict[str, Any]:
+    """Arguments of `make_prediction` for the single-crystal map; its incoherent part takes each atom as isotropic."""
+    crystal = force_constants.crystal
+    grid, lengths = native_plane(crystal, settings.plane), scattering_lengths(crystal)
+    tensors = displacements(modes, settings.temperature)
+    coherent = plane_map(force_constants, grid, edges, lengths, tensors)
+    moduli = np.linalg.norm(grid.centres(crystal), axis=-1)
+    partial, square = density_of_states(modes, edges)[0], np.trace(tensors, axis1=1, axis2=2)
+    incoherent = self_part(partial, crystal.masses, lengths.incoherent_square, moduli.ravel(), square)
+    maps = {"crystal_coherent": coherent, "crystal_incoherent": incoherent.reshape(coherent.shape)}
+    return {
+        "plane": grid.axes,
+        "h_edges": grid.h_edges,
+        "k_edges": grid.k_edges,
+        **{name: to_scattering(part, centres(edges), settings.temperature) for name, part in maps.items()},
+    }
