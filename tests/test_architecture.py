@@ -24,7 +24,7 @@ LAYERS = [  # a unit is a module or a folder; each may import the units above it
     {"training"},
     {"autoencoders"},
     {"structure_model"},
-    {"plots"},
+    {"plots", "properties"},
     {"results"},
     {"prediction", "simulation", "measured"},
     {"compare", "explore", "evaluation", "testing"},

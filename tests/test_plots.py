@@ -133,7 +133,7 @@ def test_refusals(tmp_path):
     empty = build(**dict.fromkeys(["partial_dos", *(f"{m}_{p}" for m in ("powder", "crystal") for p in PARTS)]))
     with pytest.raises(DataError, match="no spectrum to plot"):
         plots.overview(empty)
-    with pytest.raises(DataError, match=r"name a file ending in \.png"):
+    with pytest.raises(DataError, match=r"name a file ending in \.png, \.svg or \.pdf"):
         plots.write_figure(Figure(), tmp_path / "a.xyz")
     with pytest.raises(DataError, match="cannot be written"):
         plots.write_figure(Figure(), tmp_path / "absent" / "a.png")

@@ -13,6 +13,8 @@ from numpy.typing import ArrayLike, NDArray
 
 from inscape import __version__
 from inscape.errors import DataError
+from inscape.properties import complete_dos as _complete_dos
+from inscape.properties import thermal_properties
 from inscape.spectra import centres, check_edges
 from inscape.structures import Crystal
 from inscape.thermodynamics import heat_capacity, internal_energy
@@ -53,6 +55,7 @@ COORDINATES = {
     "k": ("k", "r.l.u.", "multiple of the second plane vector, bin centres"),
     "k_edges": ("k_edge", "r.l.u.", "bin edges of k"),
     "temperature": ("temperature", "K", "temperature of the heat capacity"),
+    "atom_mass": ("atom", "u", "mass of each atom of the primitive cell"),
 }
 """Dimension, unit and long name of each coordinate but ``atom_symbol``."""
 
@@ -167,6 +170,30 @@ class Prediction:
         dims = ("temperature",) * kelvin.ndim
         attributes = {"units": PER_KELVIN, "long_name": VARIABLES["heat_capacity"][2]}
         return xr.DataArray(values, {"temperature": (dims, kelvin, {"units": "K"})}, dims, attrs=attributes)
+
+    def thermodynamics(self, temperatures: ArrayLike) -> xr.Dataset:
+        """What follows from the density of states at temperatures, per mole of atoms; harmonic, at constant volume.
+
+        Parameters
+        ----------
+        temperatures
+            One or several, K, 0 or more.
+
+        Returns
+        -------
+        xr.Dataset
+            As of `inscape.properties.thermal_properties`: heat capacity, entropy, internal and free energy, zero-point
+            energy, Debye temperature, and the mean-square displacement of each atom.
+
+        Raises
+        ------
+        DataError
+            There is no density of states.
+        GridError
+            A temperature below 0 or that is not finite.
+        """
+        self._get("dos")
+        return thermal_properties(self.dataset, temperatures)
 
     def save(self, path: str | Path) -> Path:
         """Write a NetCDF-4 file, whole or not at all; it opens with ``xarray.open_dataset``.
@@ -400,7 +427,10 @@ def _coordinates(crystal: Crystal, grids: Mapping[str, Array | None], *, with_at
             )
     if with_atoms:
         attributes = {"long_name": "element of each atom of the primitive cell"}
-        dataset = dataset.assign_coords(atom_symbol=("atom", np.array(crystal.symbols, dtype=object), attributes))
+        dataset = dataset.assign_coords(
+            atom_symbol=("atom", np.array(crystal.symbols, dtype=object), attributes),
+            atom_mass=_coordinate("atom_mass", np.asarray(crystal.masses, dtype=float)),
+        )
     return dataset
 
 
@@ -428,12 +458,6 @@ def _add(dataset: xr.Dataset, name: str, values: Array | None) -> None:
 def _add_heat_capacity(dataset: xr.Dataset) -> None:
     dataset.coords["temperature"] = _coordinate("temperature", TEMPERATURES)
     _add(dataset, "heat_capacity", heat_capacity(*_complete_dos(dataset), TEMPERATURES))
-
-
-def _complete_dos(dataset: xr.Dataset) -> tuple[Array, Array]:
-    """The density of states up to the highest mode, and its bin edges."""
-    dos, energy = ("dos_complete", "energy_complete") if "dos_complete" in dataset else ("dos", "energy")
-    return dataset[dos].values, dataset[f"{energy}_edges"].values
 
 
 def _novelty(novelty: float, threshold: float) -> dict[str, Value]:

@@ -58,6 +58,12 @@ def centres(edges: Array) -> Array:
     return 0.5 * (edges[1:] + edges[:-1])
 
 
+def edges_around(middle: Array) -> Array:
+    """Bin edges around bin centres, shape (n + 1,) for n of at least 2; exact where all bins have one width."""
+    inner = 0.5 * (middle[1:] + middle[:-1])
+    return np.concatenate([[2 * middle[0] - inner[0]], inner, [2 * middle[-1] - inner[-1]]])
+
+
 def inside_bins(edges: Array) -> tuple[Array, Array]:
     """Points of Gauss' quadrature inside each bin, and their weights, each (n, 4): a bin's weights sum to its width."""
     nodes, weights = np.polynomial.legendre.leggauss(4)

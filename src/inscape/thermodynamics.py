@@ -1,4 +1,4 @@
-"""What follows from a density of states at a temperature: heat capacity, entropy, energy, free energy.
+"""What follows from a density of states at a temperature: heat capacity, entropy, energies, Debye temperature.
 
 All are harmonic, at constant volume, and per mole of atoms: the area of the density of states stands for 3 N modes, so
 that a density of states of one atom, of a cell or of any other area gives the same answer. Formulas are those of Dove,
@@ -11,6 +11,7 @@ from collections.abc import Callable
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
+from scipy.interpolate import PchipInterpolator
 
 from inscape.errors import GridError
 from inscape.spectra import inside_bins
@@ -20,6 +21,10 @@ Array = NDArray[np.floating]
 
 FROZEN = 700.0
 """E/k_BT above which a mode is as good as at 0 K; exp of more overflows."""
+
+DEBYE_RANGE = (0.01, 0.99)
+"""Share of 3R between which a heat capacity tells its Debye temperature. Below, it hangs on the lowest bins of the
+density of states; above, all solids are alike."""
 
 
 def heat_capacity(dos: Array, edges: Array, temperatures: ArrayLike) -> Array:
@@ -60,6 +65,37 @@ def internal_energy(dos: Array, edges: Array, temperatures: ArrayLike) -> Array:
 def free_energy(dos: Array, edges: Array, temperatures: ArrayLike) -> Array:
     """Helmholtz free energy F = U − T S of the phonons, zero-point energy included, J mol⁻¹."""
     return internal_energy(dos, edges, temperatures) - np.asarray(temperatures) * entropy(dos, edges, temperatures)
+
+
+def debye_temperature(heat_capacities: ArrayLike, temperatures: ArrayLike) -> Array:
+    """Debye temperature θ(T) of the Debye solid that has this heat capacity at this temperature.
+
+    Parameters
+    ----------
+    heat_capacities
+        C_V, any shape, J mol⁻¹ K⁻¹ per mole of atoms.
+    temperatures
+        Temperatures, of the same shape, K.
+
+    Returns
+    -------
+    Array
+        Of that shape, K; NaN where C_V is outside of `DEBYE_RANGE`. Of a Debye solid it is one number at all
+        temperatures.
+
+    References
+    ----------
+    C. Kittel, Introduction to Solid State Physics, 8th ed. (2005), chapter 5: C_V = 9 R x⁻³ ∫₀ˣ y⁴ eʸ/(eʸ − 1)² dy,
+    x = θ/T, per mole of atoms.
+    """
+    share = np.asarray(heat_capacities, dtype=float) / (3 * GAS_CONSTANT)
+    x = np.geomspace(0.1, 50.0, 1000)
+    nodes, weights = np.polynomial.legendre.leggauss(64)
+    y = x[:, None] * (nodes + 1) / 2
+    of_debye = 1.5 / x**2 * np.sum(weights * y**4 * np.exp(-y) / np.expm1(-y) ** 2, axis=1)
+    ratio = np.exp(PchipInterpolator(of_debye[::-1], np.log(x[::-1]))(np.clip(share, *DEBYE_RANGE)))
+    meaningful = (share >= DEBYE_RANGE[0]) & (share <= DEBYE_RANGE[1])
+    return np.where(meaningful, ratio * np.asarray(temperatures, dtype=float), np.nan)
 
 
 def _per_atom(kernel: Callable[[Array, Array], Array], dos: Array, edges: Array, temperatures: ArrayLike) -> Array:

@@ -1,0 +1,19 @@
+"""Pictures of spectra, properties, comparisons and codes; the only place that uses matplotlib.
+
+No window is opened and no global state of matplotlib is touched. A function takes a value and an axis and returns the
+axis; those whose name begins otherwise than with ``plot_`` make a whole figure.
+"""
+
+from matplotlib.figure import Figure
+
+from inscape.plots.codes import plot_code_map, plot_curves, plot_traversal
+from inscape.plots.overview import overview
+from inscape.plots.spectra import plot_cut, plot_dos, plot_heat_capacity, plot_plane, plot_powder
+from inscape.plots.style import COLOURS, formula_text, space_group_text, write_figure
+from inscape.plots.thermodynamics import thermodynamics_figure
+
+__all__ = [
+    "COLOURS", "Figure", "formula_text", "overview", "plot_code_map", "plot_curves", "plot_cut", "plot_dos",
+    "plot_heat_capacity", "plot_plane", "plot_powder", "plot_traversal", "space_group_text",
+    "thermodynamics_figure", "write_figure",
+]  # fmt: skip

@@ -1,0 +1,65 @@
+"""A figure of everything that a dataset holds."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+
+import xarray as xr
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure, SubFigure
+
+from inscape.errors import DataError
+from inscape.plots.spectra import plot_cut, plot_dos, plot_heat_capacity, plot_plane, plot_powder
+from inscape.plots.style import INK, formula_text, space_group_text
+
+
+def overview(dataset: xr.Dataset) -> Figure:
+    """A figure with a panel for everything that the dataset holds.
+
+    Raises
+    ------
+    DataError
+        It holds no spectrum.
+    """
+    panels = _panels(dataset)
+    if not panels:
+        raise DataError("there is no spectrum to plot; ask for at least one kind: dos, powder or crystal")
+    columns = min(3, len(panels))
+    rows = -(-len(panels) // columns)
+    figure = Figure(figsize=(4.3 * columns + 0.3, 3.5 * rows + 0.9), dpi=150, layout="constrained")
+    parts = figure.add_gridspec(2, 1, height_ratios=[0.62, 3.5 * rows])
+    head, body = figure.add_subfigure(parts[0]), figure.add_subfigure(parts[1])
+    grid = body.subplots(rows, columns, squeeze=False).ravel()
+    for ax, panel in zip(grid, panels, strict=False):
+        panel(dataset, ax)
+    for ax in grid[len(panels) :]:
+        ax.set_axis_off()
+    _write_head(head, dataset.attrs)
+    return figure
+
+
+def _panels(dataset: xr.Dataset) -> list[Callable[[xr.Dataset, Axes], Axes]]:
+    """What `overview` draws, in order."""
+    panels: list[Callable[[xr.Dataset, Axes], Axes]] = []
+    if "dos" in dataset:
+        panels.append(plot_dos)
+    if "powder" in dataset:
+        panels.append(plot_powder)
+    if "dos" in dataset:
+        panels.append(plot_heat_capacity)
+    if "crystal" in dataset:
+        panels += [plot_plane, partial(plot_cut, along="h"), partial(plot_cut, along="k")]
+    return panels
+
+
+def _write_head(head: SubFigure, attributes: dict[str, object]) -> None:
+    """Title, provenance, and the warning where there is one."""
+    title = f"{formula_text(str(attributes['formula']))}   {space_group_text(str(attributes['space_group']))}"
+    head.text(0.012, 0.84, title, fontsize=16, va="top", color=INK)
+    made = f"{attributes['temperature_K']:g} K, engine: {attributes['engine']}, inscape {attributes['inscape_version']}"
+    head.text(0.988, 0.80, made, fontsize=9, va="top", ha="right", color="0.35")
+    if "warning" in attributes:
+        head.text(0.012, 0.26, str(attributes["warning"]), fontsize=10, va="top", color="#B00020", weight="bold")
+    elif "accuracy" in attributes:
+        head.text(0.012, 0.26, str(attributes["accuracy"]), fontsize=9, va="top", color="0.35")

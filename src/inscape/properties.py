@@ -1,0 +1,133 @@
+"""Thermal properties of a dataset of `inscape.results`: everything that follows from its density of states.
+
+A density of states that was cut at a top energy is completed first, so that where the cut was changes nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import xarray as xr
+from ase.data import atomic_numbers
+from numpy.typing import ArrayLike, NDArray
+
+from inscape.cells.isotopes import ISOTOPES, NATURAL, isotope_masses
+from inscape.errors import DataError
+from inscape.scattering import mean_square_displacements
+from inscape.thermodynamics import debye_temperature, entropy, free_energy, heat_capacity, internal_energy
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+Array = NDArray[Any]
+
+PER_KELVIN, PER_MOLE = "J mol⁻¹ K⁻¹", "J mol⁻¹"
+
+FUNCTIONS: dict[str, tuple[Callable[[Array, Array, ArrayLike], Array], str, str]] = {
+    "heat_capacity": (heat_capacity, PER_KELVIN, "heat capacity at constant volume per mole of atoms"),
+    "entropy": (entropy, PER_KELVIN, "entropy per mole of atoms"),
+    "internal_energy": (internal_energy, PER_MOLE, "internal energy per mole of atoms, zero-point energy included"),
+    "free_energy": (free_energy, PER_MOLE, "Helmholtz free energy per mole of atoms, zero-point energy included"),
+}
+"""Function, unit and long name of what comes from the density of states as a whole."""
+
+COLUMNS = {
+    "heat_capacity": "heat_capacity_J_per_mol_K",
+    "entropy": "entropy_J_per_mol_K",
+    "internal_energy": "internal_energy_J_per_mol",
+    "free_energy": "free_energy_J_per_mol",
+    "debye_temperature": "debye_temperature_K",
+}
+"""Names of the columns of `as_table`, units in them."""
+
+
+def thermal_properties(dataset: xr.Dataset, temperatures: ArrayLike) -> xr.Dataset:
+    """Thermodynamic functions and displacements of the atoms; harmonic, at constant volume, phonons alone.
+
+    Parameters
+    ----------
+    dataset
+        Of `inscape.results`, with a density of states.
+    temperatures
+        One or several, K, 0 or more.
+
+    Returns
+    -------
+    xr.Dataset
+        Dimension (temperature), per mole of atoms, units in the attributes: ``heat_capacity`` and ``entropy``,
+        J mol⁻¹ K⁻¹; ``internal_energy`` U and ``free_energy`` F = U − T S, J mol⁻¹, U(0) = F(0) being
+        ``zero_point_energy``, which has no dimension; ``debye_temperature``, K, NaN where the heat capacity does not
+        tell it; ``displacement``, dimensions (temperature, atom), ⟨u²⟩ of each atom, Å².
+
+    Raises
+    ------
+    DataError
+        There is no density of states.
+    GridError
+        A temperature below 0 or that is not finite.
+    """
+    if "dos" not in dataset:
+        raise DataError("there is no density of states, from which thermodynamics follow; predict with the kind 'dos'")
+    kelvin = np.atleast_1d(np.asarray(temperatures, dtype=float)).ravel()
+    found = xr.Dataset(coords={"temperature": ("temperature", kelvin, {"units": "K", "long_name": "temperature"})})
+    dos, edges = complete_dos(dataset)
+    for name, (function, unit, words) in FUNCTIONS.items():
+        found[name] = ("temperature", function(dos, edges, kelvin), {"units": unit, "long_name": words})
+    zero_point = {"units": PER_MOLE, "long_name": "zero-point energy per mole of atoms"}
+    found["zero_point_energy"] = ((), float(internal_energy(dos, edges, 0.0)), zero_point)
+    debye = {"units": "K", "long_name": "Debye temperature of the heat capacity"}
+    found["debye_temperature"] = ("temperature", debye_temperature(found["heat_capacity"], kelvin), debye)
+    partial, masses = complete_partial_dos(dataset)[0], atom_masses(dataset)
+    rows = [mean_square_displacements(partial, edges, masses, t) for t in kelvin]
+    squares = {"units": "Å²", "long_name": "mean-square displacement of each atom, sum of three directions"}
+    found["displacement"] = (("temperature", "atom"), np.array(rows), squares)
+    found.coords["atom_symbol"] = dataset["atom_symbol"]
+    found.attrs = {k: dataset.attrs[k] for k in ("formula", "space_group", "engine") if k in dataset.attrs}
+    return found
+
+
+def complete_dos(dataset: xr.Dataset) -> tuple[Array, Array]:
+    """The density of states up to the highest mode, (n,), 1/meV, and its bin edges, (n + 1,), meV."""
+    dos, energy = ("dos_complete", "energy_complete") if "dos_complete" in dataset else ("dos", "energy")
+    return dataset[dos].values, dataset[f"{energy}_edges"].values
+
+
+def complete_partial_dos(dataset: xr.Dataset) -> tuple[Array, Array]:
+    """That of each atom up to the highest mode, shape (n_atoms, n), 1/meV, and its bin edges, shape (n + 1,), meV.
+
+    The file of a density of states that was cut holds only the sum of the atoms above. It is shared among them in
+    proportion to what each lacks of its area of 3: areas and sum are then right, and only how shares change with energy
+    above the cut is not known. Displacements hardly feel it, for g is divided by E there.
+    """
+    partial = dataset["partial_dos"].values
+    if "dos_complete" not in dataset:
+        return partial, dataset["energy_edges"].values
+    complete, edges = complete_dos(dataset)
+    lacking = np.maximum(3 - partial @ np.diff(dataset["energy_edges"].values), 0.0)
+    share = lacking / lacking.sum() if lacking.sum() > 0 else np.full(len(partial), 1 / len(partial))
+    return np.concatenate([partial, share[:, None] * complete[partial.shape[1] :]], axis=1), edges
+
+
+def atom_masses(dataset: xr.Dataset) -> Array:
+    """Masses of the atoms, shape (n_atoms,), u; those of their symbols in files older than ``atom_mass``."""
+    if "atom_mass" in dataset.coords:
+        return np.asarray(dataset["atom_mass"].values, dtype=float)
+    pairs = [ISOTOPES[s][:2] if s in ISOTOPES else (atomic_numbers[s], NATURAL) for s in _symbols(dataset)]
+    numbers, isotopes = np.array(pairs, dtype=np.int64).T
+    return isotope_masses(numbers, isotopes)
+
+
+def as_table(properties: xr.Dataset) -> pd.DataFrame:
+    """What `thermal_properties` gives, one temperature a row; names of the columns end in their unit."""
+    import pandas as pd
+
+    columns = {COLUMNS[name]: properties[name].values for name in COLUMNS}
+    for index, symbol in enumerate(_symbols(properties)):
+        columns[f"u2_{symbol}{index + 1}_angstrom2"] = properties["displacement"].values[:, index]
+    return pd.DataFrame(columns, index=pd.Index(properties["temperature"].values, name="temperature_K"))
+
+
+def _symbols(dataset: xr.Dataset) -> list[str]:
+    return [str(symbol) for symbol in dataset["atom_symbol"].values]
