@@ -14,8 +14,8 @@ from typer.testing import CliRunner
 import inscape
 import inscape.prediction
 from inscape.cli import app, main
-from inscape.cli.predict import parse_kinds, parse_plane, unique_stems
 from inscape.cli.run_files import check_settings, read_run_file
+from inscape.cli.spectra import parse_kinds, parse_plane, unique_stems
 from inscape.errors import DataError, GridError, StructureError
 from inscape.library import BuildReport, Cluster, Failure, LibraryWriter, RenderSettings
 from inscape.library.summary import group_reasons

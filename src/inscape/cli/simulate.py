@@ -7,7 +7,25 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from inscape.cli.predict import KINDS, output_folder, parse_kinds, parse_plane, print_outcome, unique_stems, write_files
+from inscape.cli.spectra import (
+    ALL_KINDS,
+    AsJson,
+    EnergyStep,
+    KindsText,
+    NoPlot,
+    Output,
+    PlaneText,
+    QStep,
+    Temperature,
+    TopEnergy,
+    TopQ,
+    output_folder,
+    parse_kinds,
+    parse_plane,
+    print_outcome,
+    unique_stems,
+    write_files,
+)
 from inscape.cli.tables import Done, Failed
 from inscape.cli.terminal import note, progress_bar
 from inscape.errors import ForceConstantsError, GridError, StructureError
@@ -31,19 +49,14 @@ def simulate(
         str,
         typer.Option(help="Interatomic potential: sevennet-0, sevennet-l3i5, or ase:package.module:factory."),
     ] = "sevennet-0",
-    output: Annotated[Path, typer.Option("--output", "-o", help="Folder for the files written.")] = Path("."),
-    temperature: Annotated[float, typer.Option(help="Temperature of the maps, K.")] = 300.0,
-    plane: Annotated[
-        str,
-        typer.Option(help="Plane of the single-crystal map: HK0, H0L, 0KL, HHL, or two vectors as '1 0 0; 0 1 0'."),
-    ] = "HK0",
-    kinds: Annotated[str, typer.Option(help="Which spectra, separated by commas.")] = ",".join(KINDS),
-    emax: Annotated[
-        float | None, typer.Option(help="Top of the energy grid, meV; a little above the highest mode unless given.")
-    ] = None,
-    de: Annotated[float, typer.Option(help="Step of the energy grid, meV.")] = 0.5,
-    qmax: Annotated[float, typer.Option(help="Top of |Q|, 1/Å.")] = 10.0,
-    dq: Annotated[float, typer.Option(help="Step of |Q|, 1/Å.")] = 0.1,
+    output: Output = Path("."),
+    temperature: Temperature = 300.0,
+    plane: PlaneText = "HK0",
+    kinds: KindsText = ALL_KINDS,
+    emax: TopEnergy = None,
+    de: EnergyStep = 0.5,
+    qmax: TopQ = 10.0,
+    dq: QStep = 0.1,
     length: Annotated[float, typer.Option(help="Least distance between opposite faces of the supercell, Å.")] = 10.0,
     supercell: Annotated[
         str | None,
@@ -53,8 +66,8 @@ def simulate(
     cache: Annotated[
         Path | None, typer.Option(help="Folder where forces are kept; one in the user's cache folder unless given.")
     ] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print the summary as JSON.")] = False,
-    no_plot: Annotated[bool, typer.Option("--no-plot", help="Write no picture.")] = False,
+    as_json: AsJson = False,
+    no_plot: NoPlot = False,
 ) -> None:
     """Simulate the neutron spectra of crystals by lattice dynamics: <stem>.nc and <stem>.png as from predict.
 
