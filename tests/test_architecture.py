@@ -15,7 +15,7 @@ SRC = ROOT / "src" / "inscape"
 
 LAYERS = [  # a unit is a module or a folder; each may import the units above it in this list
     {"errors", "threads", "units"},
-    {"cells"},
+    {"cells", "files"},
     {"structures", "spectra", "metrics"},
     {"lattice"},
     {"scattering", "thermodynamics"},

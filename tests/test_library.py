@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import zarr
 
-import inscape.library.files as files
+import inscape.files as files
 import inscape.library.writing as writing
 from crystals import BRUCITE, FEW, MATERIALS, NACL, QUARTZ, SILICON, SPECTRA, SPLITS, contents
 from inscape.errors import LibraryError

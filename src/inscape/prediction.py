@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.interpolate import PchipInterpolator
 
 from inscape.errors import DataError
-from inscape.results import Prediction, make_prediction
+from inscape.results import Prediction, check_kinds, make_prediction
 from inscape.scattering import (
     PlaneGrid,
     ScatteringLengths,
@@ -89,9 +89,7 @@ def predict_many(
         Grids, planes, temperatures or kinds that make no sense.
     """
     temperature, axes = check_temperature(temperature), check_plane(plane)
-    unknown = sorted(set(kinds) - set(KINDS))
-    if unknown or not kinds:
-        raise DataError(f"kinds are {', '.join(kinds) or 'none'}; expected some of {', '.join(KINDS)}")
+    check_kinds(kinds)
     if qmax > native_q_edges()[-1]:
         raise DataError(f"qmax is {qmax} 1/Å; the powder model reaches {native_q_edges()[-1]:g}, choose no more")
     q_edges = uniform_edges(qmax, dq, name="|Q|")
@@ -147,11 +145,10 @@ class _Spectra:
 
     def __init__(self, crystal: Crystal, structure: Structure, energy_edges: Array, temperature: float) -> None:
         self.crystal, self.structure = crystal, structure
-        self.energy, self.temperature = centres(energy_edges), temperature
+        self.edges, self.energy, self.temperature = energy_edges, centres(energy_edges), temperature
         native = native_energy_edges()
         self.whole_edges = np.concatenate([energy_edges, native[native > energy_edges[-1] + 1e-6]])
         self.whole = refine(structure.partial_dos, self.whole_edges)
-        self.edges = energy_edges
         self.lengths: ScatteringLengths = scattering_lengths(crystal)
         self.displacement = mean_square_displacements(
             structure.partial_dos, native_energy_edges(), crystal.masses, temperature

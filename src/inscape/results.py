@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,8 +13,8 @@ from numpy.typing import ArrayLike, NDArray
 
 from inscape import __version__
 from inscape.errors import DataError
+from inscape.properties import PER_KELVIN, thermal_properties
 from inscape.properties import complete_dos as _complete_dos
-from inscape.properties import thermal_properties
 from inscape.spectra import centres, check_edges
 from inscape.structures import Crystal
 from inscape.thermodynamics import heat_capacity, internal_energy
@@ -28,7 +28,6 @@ Value = str | float | int
 
 PER_MEV = "1/meV"
 PER_BARN = "barn sr⁻¹ meV⁻¹ per atom"
-PER_KELVIN = "J mol⁻¹ K⁻¹"
 
 VARIABLES = {
     "dos": (("energy",), PER_MEV, "phonon density of states"),
@@ -76,6 +75,12 @@ ERROR_WORDS = {
     "crystal_cut_cosine": "single-crystal cut cosine {:.2f}",
 }
 """How typical errors are put into words; any other name stands as it is."""
+
+
+def check_kinds(kinds: Sequence[str]) -> None:
+    """`DataError` unless at least one kind is named and all are some of `KINDS`."""
+    if set(kinds) - set(KINDS) or not kinds:
+        raise DataError(f"kinds are {', '.join(kinds) or 'none'}; expected some of {', '.join(KINDS)}")
 
 
 class Prediction:

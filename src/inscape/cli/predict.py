@@ -8,25 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from inscape.cli.spectra import (
-    ALL_KINDS,
-    AsJson,
-    EnergyStep,
-    KindsText,
-    NoPlot,
-    Output,
-    PlaneText,
-    QStep,
-    Temperature,
-    TopEnergy,
-    TopQ,
-    output_folder,
-    parse_kinds,
-    parse_plane,
-    print_outcome,
-    unique_stems,
-    write_files,
-)
+from inscape.cli import spectra
 from inscape.cli.tables import Done, Failed
 from inscape.cli.terminal import progress_bar
 from inscape.errors import StructureError
@@ -43,16 +25,16 @@ def predict(
     structures: Annotated[
         list[Path], typer.Argument(help="Structure files (CIF, POSCAR, extended XYZ, all that ASE reads) or folders.")
     ],
-    output: Output = Path("."),
-    temperature: Temperature = 300.0,
-    plane: PlaneText = "HK0",
-    kinds: KindsText = ALL_KINDS,
-    emax: TopEnergy = None,
-    de: EnergyStep = 0.5,
-    qmax: TopQ = 10.0,
-    dq: QStep = 0.1,
-    as_json: AsJson = False,
-    no_plot: NoPlot = False,
+    output: spectra.Output = Path("."),
+    temperature: spectra.Temperature = 300.0,
+    plane: spectra.PlaneText = "HK0",
+    kinds: spectra.KindsText = spectra.ALL_KINDS,
+    emax: spectra.TopEnergy = None,
+    de: spectra.EnergyStep = 0.5,
+    qmax: spectra.TopQ = 10.0,
+    dq: spectra.QStep = 0.1,
+    as_json: spectra.AsJson = False,
+    no_plot: spectra.NoPlot = False,
 ) -> None:
     """Predict the neutron spectra of crystals: <stem>.nc with the numbers and <stem>.png with a picture of each.
 
@@ -61,15 +43,15 @@ def predict(
     """
     options: dict[str, Any] = {
         "temperature": temperature,
-        "plane": parse_plane(plane),
-        "kinds": parse_kinds(kinds),
+        "plane": spectra.parse_plane(plane),
+        "kinds": spectra.parse_kinds(kinds),
         "emax": emax,
         "de": de,
         "qmax": qmax,
         "dq": dq,
     }
-    done, failed = _predict_all(structures, output_folder(output), options, plot=not no_plot)
-    print_outcome(done, failed, as_json=as_json)
+    done, failed = _predict_all(structures, spectra.output_folder(output), options, plot=not no_plot)
+    spectra.print_outcome(done, failed, as_json=as_json)
 
 
 def _predict_all(
@@ -83,7 +65,7 @@ def _predict_all(
         raise loaded[0].error
     failed = [Failed(item.name, str(item.error)) for item in loaded if item.error is not None]
     crystals = [(item.name, item.crystal) for item in loaded if item.crystal is not None]
-    stems = unique_stems([name for name, _ in crystals])
+    stems = spectra.unique_stems([name for name, _ in crystals])
     done: list[Done] = []
     with progress_bar("predicting") as report:
         for start in range(0, len(crystals), BATCH):
@@ -93,7 +75,7 @@ def _predict_all(
                 if isinstance(outcome, StructureError):
                     failed.append(Failed(source, str(outcome)))
                 else:
-                    done.append(write_files(source, folder / stem, outcome, plot=plot))
+                    done.append(spectra.write_files(source, folder / stem, outcome, plot=plot))
                 report(len(done) + len(failed), len(loaded), source)
     return done, failed
 

@@ -7,25 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from inscape.cli.spectra import (
-    ALL_KINDS,
-    AsJson,
-    EnergyStep,
-    KindsText,
-    NoPlot,
-    Output,
-    PlaneText,
-    QStep,
-    Temperature,
-    TopEnergy,
-    TopQ,
-    output_folder,
-    parse_kinds,
-    parse_plane,
-    print_outcome,
-    unique_stems,
-    write_files,
-)
+from inscape.cli import spectra
 from inscape.cli.tables import Done, Failed
 from inscape.cli.terminal import note, progress_bar
 from inscape.errors import ForceConstantsError, GridError, StructureError
@@ -49,14 +31,14 @@ def simulate(
         str,
         typer.Option(help="Interatomic potential: sevennet-0, sevennet-l3i5, or ase:package.module:factory."),
     ] = "sevennet-0",
-    output: Output = Path("."),
-    temperature: Temperature = 300.0,
-    plane: PlaneText = "HK0",
-    kinds: KindsText = ALL_KINDS,
-    emax: TopEnergy = None,
-    de: EnergyStep = 0.5,
-    qmax: TopQ = 10.0,
-    dq: QStep = 0.1,
+    output: spectra.Output = Path("."),
+    temperature: spectra.Temperature = 300.0,
+    plane: spectra.PlaneText = "HK0",
+    kinds: spectra.KindsText = spectra.ALL_KINDS,
+    emax: spectra.TopEnergy = None,
+    de: spectra.EnergyStep = 0.5,
+    qmax: spectra.TopQ = 10.0,
+    dq: spectra.QStep = 0.1,
     length: Annotated[float, typer.Option(help="Least distance between opposite faces of the supercell, Å.")] = 10.0,
     supercell: Annotated[
         str | None,
@@ -66,8 +48,8 @@ def simulate(
     cache: Annotated[
         Path | None, typer.Option(help="Folder where forces are kept; one in the user's cache folder unless given.")
     ] = None,
-    as_json: AsJson = False,
-    no_plot: NoPlot = False,
+    as_json: spectra.AsJson = False,
+    no_plot: spectra.NoPlot = False,
 ) -> None:
     """Simulate the neutron spectra of crystals by lattice dynamics: <stem>.nc and <stem>.png as from predict.
 
@@ -78,8 +60,8 @@ def simulate(
     options: dict[str, Any] = {
         "engine": engine,
         "temperature": temperature,
-        "plane": parse_plane(plane),
-        "kinds": parse_kinds(kinds),
+        "plane": spectra.parse_plane(plane),
+        "kinds": spectra.parse_kinds(kinds),
         "emax": emax,
         "de": de,
         "qmax": qmax,
@@ -90,11 +72,11 @@ def simulate(
         "cache": cache,
     }
     try:
-        done, failed = _simulate_all(structures, output_folder(output), options, plot=not no_plot)
+        done, failed = _simulate_all(structures, spectra.output_folder(output), options, plot=not no_plot)
     except KeyboardInterrupt:
         note("interrupted", "forces are kept; the same command goes on where it stopped")
         raise typer.Exit(130) from None
-    print_outcome(done, failed, as_json=as_json)
+    spectra.print_outcome(done, failed, as_json=as_json)
 
 
 def parse_supercell(text: str) -> list[int]:
@@ -138,7 +120,7 @@ def _simulate_all(
     sources, failed = _sources(paths)
     alone = len(sources) + len(failed) == 1
     done: list[Done] = []
-    for (name, source), stem in zip(sources, unique_stems([name for name, _ in sources]), strict=True):
+    for (name, source), stem in zip(sources, spectra.unique_stems([name for name, _ in sources]), strict=True):
         with progress_bar(f"simulating {stem}") as report:
             try:
                 result = simulate(source, **options, progress=report)
@@ -147,5 +129,5 @@ def _simulate_all(
                     raise
                 failed.append(Failed(name, str(error)))
                 continue
-        done.append(write_files(name, folder / stem, result, plot=plot))
+        done.append(spectra.write_files(name, folder / stem, result, plot=plot))
     return done, failed

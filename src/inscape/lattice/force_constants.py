@@ -310,9 +310,10 @@ def _read_yaml(path: Path) -> ForceConstants:
     if yaml.force_constants is not None or (yaml.dataset and "forces" in str(yaml.dataset)[:2000]):
         beside = {"born_filename": folder / "BORN"}
     ph = phonopy.load(path, symprec=PHONOPY_SYMPREC, log_level=0, **{k: v for k, v in beside.items() if v.exists()})
-    if ph.nac_params is not None and ph.nac_params.get("factor") is None:
-        ph.nac_params = {**ph.nac_params, "factor": COULOMB}
-    return from_phonopy(ph)
+    charges = ph.nac_params
+    if charges is not None and charges.get("factor") is None:
+        charges = {**charges, "factor": COULOMB}
+    return from_phonopy(ph, charges=charges)
 
 
 def _settings(text: str) -> dict[str, str]:

@@ -13,7 +13,7 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
-from inscape.library.files import whole_file
+from inscape.files import whole_file
 
 Stamp = tuple[int, int]
 

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from zarr.storage import ZipStore
 
 from inscape.errors import LibraryError
-from inscape.library.files import locked, whole_file
+from inscape.files import locked, whole_file
 from inscape.library.index import Entry, Line, append_to_index, read_index, stamp_of, write_index
 from inscape.library.render import REFERENCE_TEMPERATURE, TEMPERATURES, RenderSettings
 from inscape.library.store import FIRST_FORMAT, FORMAT, Failure, Library

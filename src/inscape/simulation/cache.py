@@ -17,7 +17,7 @@ from ase import Atoms
 from numpy.typing import NDArray
 
 from inscape.errors import DataError
-from inscape.library.files import whole_file
+from inscape.files import whole_file
 
 Arrays = Mapping[str, NDArray[np.float64]]
 

@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from inscape.errors import DataError
+from inscape.cells.elements import NOBLE_GASES, NOT_METALS
 from inscape.lattice import ForceConstants, Modes, modes_on_mesh
-from inscape.results import KINDS, Prediction, make_prediction
+from inscape.results import KINDS, Prediction, check_kinds, make_prediction
 from inscape.scattering import (
     check_plane,
     check_temperature,
@@ -37,9 +37,6 @@ FINE_MESH, COARSE_MESH, FINE_ATOMS = 0.06, 0.12, 12
 WORST_IMAGINARY = 1e-3
 """Above this share of imaginary modes there is a warning."""
 
-NON_METALS = frozenset((1, *range(5, 10), *range(14, 18), *range(32, 36), *range(51, 54), 85))
-"""Atomic numbers of the elements whose compounds are taken to be polar: non-metals and half-metals."""
-
 
 @dataclass(frozen=True, eq=False)
 class SpectraSettings:
@@ -63,8 +60,7 @@ class SpectraSettings:
     def __post_init__(self) -> None:
         check_temperature(self.temperature)
         check_plane(self.plane)
-        if set(self.kinds) - set(KINDS) or not self.kinds:
-            raise DataError(f"kinds are {', '.join(self.kinds) or 'none'}; expected some of {', '.join(KINDS)}")
+        check_kinds(self.kinds)
         object.__setattr__(self, "q_edges", uniform_edges(self.qmax, self.dq, name="|Q|"))
         uniform_edges(self.de if self.emax is None else self.emax, self.de, name="energy")
 
@@ -127,9 +123,9 @@ def spectra_of(
 
 
 def is_polar(crystal: Crystal) -> bool:
-    """Whether modes may carry a macroscopic field: a compound with at least one element of `NON_METALS`."""
+    """Whether modes may carry a macroscopic field: a compound with a non-metal or half-metal in it."""
     elements = set(crystal.numbers.tolist())
-    return len(elements) > 1 and not elements.isdisjoint(NON_METALS)
+    return len(elements) > 1 and not elements.isdisjoint(NOT_METALS - NOBLE_GASES)
 
 
 def _dos(modes: Modes, edges: Array, step: float) -> dict[str, Any]:

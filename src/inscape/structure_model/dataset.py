@@ -130,10 +130,10 @@ class Samples(Sequence[Sample]):
     @overload
     def __getitem__(self, index: int) -> Sample: ...
     @overload
-    def __getitem__(self, index: slice) -> Samples: ...
-    def __getitem__(self, index: int | slice) -> Sample | Samples:
+    def __getitem__(self, index: slice) -> list[Sample]: ...
+    def __getitem__(self, index: int | slice) -> Sample | list[Sample]:
         if isinstance(index, slice):
-            return Samples(self.library, self.names[index], self.kind)
+            return [self[i] for i in range(*index.indices(len(self)))]
         if index in self._kept:
             return self._kept[index]
         sample = _load(self.library, self.names[index], TARGETS[self.kind])

@@ -127,8 +127,8 @@ def fixed_features(g: Geometry, q: Tensor, near: Nearest, in_phase: Tensor) -> T
 
     |Q|, its logarithm; distance to the nearest reciprocal-lattice vector G, as it is and over the radius of the
     Brillouin zone; the square of the cosine between that step and Q (longitudinal: 1); how much of the self part
-    in-phase motion of all atoms takes, |Σ b exp(iQ·r)|²/(ΣM Σb²/M), at Q and at G; the step's
-    wavelength in cells.
+    in-phase motion of all atoms takes, |Σ b exp(iQ·r)|²/(ΣM Σb²/M), at Q and at G; the step's wavelength in
+    cells.
 
     Parameters
     ----------

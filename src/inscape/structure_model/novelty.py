@@ -8,6 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from inscape.cells.elements import NOT_METALS
 from inscape.structure_model.network import MAX_NUMBER, Atoms
 
 N_AXES = 24
@@ -20,9 +21,6 @@ FOREIGN_ELEMENT = 10.0
 
 ONLY_METALS = 1.0
 """Added to the novelty of elemental metals and intermetallics: the training data are insulators and semiconductors."""
-
-NOT_METALS = (1, 2, 5, 6, 7, 8, 9, 10, 14, 15, 16, 17, 18, 32, 33, 34, 35, 36, 51, 52, 53, 54, 85, 86)
-"""Atomic numbers of the elements that are no metals."""
 
 
 class Novelty(nn.Module):
@@ -67,7 +65,7 @@ class Novelty(nn.Module):
         """Novelty of each crystal, shape (n_crystals,); above 1 foreign."""
         novelty = self._distance(atoms) / self.unit
         foreign = atoms.sum(1.0 - self.elements[atoms.numbers]) > 0
-        metallic = atoms.sum(torch.isin(atoms.numbers, torch.tensor(NOT_METALS)).float()) == 0
+        metallic = atoms.sum(torch.isin(atoms.numbers, torch.tensor(sorted(NOT_METALS))).float()) == 0
         return novelty + FOREIGN_ELEMENT * foreign + ONLY_METALS * metallic
 
     def _project(self, pooled: Tensor) -> Tensor:
