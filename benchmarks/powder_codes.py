@@ -10,15 +10,11 @@ median, and both autoencoders are trained for it (samples weighted by 1/‖t‖�
 from __future__ import annotations
 
 import argparse
-import os
-import sys
 
 import numpy as np
-from powder_noise import maps
+from powder_noise import maps_of_library
 
 from inscape.autoencoders import PCA, Autoencoder
-from inscape.library import Library
-from inscape.structure_model.train import training_ids
 
 N_COMPONENTS = 50
 KINDS = {
@@ -32,11 +28,7 @@ def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("--epochs", type=int, default=60)
     options = parser.parse_args()
-    if not os.environ.get("LIBRARY"):
-        sys.exit("this benchmark needs a library: set LIBRARY to its path (make bench LIBRARY=phonondb.zarr)")
-    library = Library(os.environ["LIBRARY"])
-    learn, tune = training_ids(library, 40)
-    X, held_out, true = (maps(library, names) for names in (learn, tune, library.select("val", max_atoms=40)))
+    X, held_out, true = maps_of_library()
     models = {"principal components": PCA(N_COMPONENTS).fit(X, sample_weight=1 / np.sum(X**2, axis=1))}
     print("| 50 numbers | parameters of the decoder | error, mean | median |\n|---|---|---|---|")
     for name, settings in KINDS.items():

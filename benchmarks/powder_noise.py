@@ -53,6 +53,15 @@ def maps(library: Library, names: list[str]) -> Maps:
     return found.reshape(len(names), -1)
 
 
+def maps_of_library() -> tuple[Maps, Maps, Maps]:
+    """Maps to learn from, to tune on, and of validation crystals, of the library that LIBRARY names."""
+    if not os.environ.get("LIBRARY"):
+        sys.exit("this benchmark needs a library: set LIBRARY to its path (make bench LIBRARY=phonondb.zarr)")
+    library = Library(os.environ["LIBRARY"])
+    learn, tune = training_ids(library, 40)
+    return maps(library, learn), maps(library, tune), maps(library, library.select("val", max_atoms=40))
+
+
 def error(found: Maps, true: Maps) -> float:
     """Mean relative squared error."""
     return float(np.mean(((found - true) ** 2).sum(axis=1) / (true**2).sum(axis=1)))
@@ -99,11 +108,7 @@ def main() -> None:
     parser.add_argument("--checkpoint")
     parser.add_argument("--plot", type=Path, default=Path(__file__).parents[1] / "docs" / "images" / "powder-noise.png")
     options = parser.parse_args()
-    if not os.environ.get("LIBRARY"):
-        sys.exit("this benchmark needs a library: set LIBRARY to its path (make bench LIBRARY=phonondb.zarr)")
-    library = Library(os.environ["LIBRARY"])
-    learn, tune = training_ids(library, 40)
-    X, held_out, true = (maps(library, names) for names in (learn, tune, library.select("val", max_atoms=40)))
+    X, held_out, true = maps_of_library()
     pca = PCA(max(COMPONENTS), solver="randomised", random_state=0).fit(X)
     model = Autoencoder(
         256, hidden=(1024,), corruption=Poisson((DOSES[0] / 2, 2 * DOSES[-1])), output="nonnegative",
