@@ -1,15 +1,20 @@
-"""Grids of energy and |Q|, and what is done to any spectrum on them: rebin with the area kept, smooth, label.
+"""Grids of energy and |Q|, and what is done to any spectrum on them: rebin with the area kept, smooth, cut.
 
 A spectrum on a grid is a *density per meV*, one value a bin (the bin's average); its area is ``sum(values * widths)``.
 """
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.ndimage import gaussian_filter1d
 
 from inscape.errors import GridError
+
+if TYPE_CHECKING:
+    import xarray as xr
 
 Array = NDArray[np.floating]
 
@@ -103,3 +108,51 @@ def rebin(values: Array, old: Array, new: Array, *, axis: int = -1) -> Array:
 def smooth(values: Array, sigma: float, step: float, *, axis: int = -1) -> Array:
     """Gaussian smoothing along an axis of equal steps, ``sigma`` in the unit of ``step``; no weight leaves the grid."""
     return np.asarray(gaussian_filter1d(values, sigma / step, axis=axis, mode="reflect", truncate=4.0))
+
+
+def cut(data: xr.DataArray, dim: str, low: float, high: float, *, edges: ArrayLike | None = None) -> xr.DataArray:
+    """The average of a map over a range of one of its axes: a cut, of which the range is the width.
+
+    Parameters
+    ----------
+    data
+        A density, one value a bin along ``dim``; NaN where nothing is known, as where no detector is.
+    dim
+        Name of the axis: "q", "energy", "h" or "k".
+    low, high
+        The range, in the unit of the axis. Its ends need not be bin edges: a bin counts by its share in the range.
+    edges
+        Bin edges along ``dim``; around the centres unless given, which is exact for bins of one width.
+
+    Returns
+    -------
+    xr.DataArray
+        Without ``dim``, in the unit of ``data``. Times ``high - low`` it is the integral over the range, so that cuts
+        of adjoining ranges, each times its width, add up to that of both. Where a part of the range is NaN, it is the
+        average over the rest, and NaN where nothing is left. The coordinate ``dim`` is the middle of the range, and
+        has ``low`` and ``high`` as attributes.
+
+    Raises
+    ------
+    GridError
+        No such axis, or a range that is empty or leaves the map.
+    """
+    if dim not in data.dims:
+        raise GridError(f"the map has no axis {dim!r}; it has {', '.join(map(str, data.dims))}")
+    axis = data[dim]
+    unit = axis.attrs.get("units", "")
+    edges = check_edges(edges_around(axis.values) if edges is None else edges, name=dim)
+    slack = 1e-6 * float(np.min(np.diff(edges)))
+    if not edges[0] - slack <= low < high <= edges[-1] + slack:
+        raise GridError(
+            f"cannot cut {dim} from {low:g} to {high:g} {unit}: the map holds {edges[0]:.6g} to {edges[-1]:.6g} "
+            f"{unit}; give a lower and a higher number in there"
+        )
+    share = np.clip(np.minimum(edges[1:], high) - np.maximum(edges[:-1], low), 0.0, None)
+    weight = axis.copy(data=share).drop_vars(dim)
+    plain = data.drop_vars(dim)
+    known = (plain.notnull() * weight).sum(dim)
+    average = (plain.fillna(0.0) * weight).sum(dim) / known.where(known > 0)
+    average.attrs = dict(data.attrs)
+    middle = ((), 0.5 * (low + high), {**axis.attrs, "low": float(low), "high": float(high)})
+    return average.rename(data.name).assign_coords({dim: middle})

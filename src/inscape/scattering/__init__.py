@@ -5,7 +5,7 @@ from inscape.scattering.dos import ImaginaryModes, density_of_states, displaceme
 from inscape.scattering.grids import ReciprocalGrid, grid_map
 from inscape.scattering.incoherent import mean_square_displacements, self_part
 from inscape.scattering.indirect import TOSCA, VISION, Bank, indirect_spectrum
-from inscape.scattering.instruments import Instrument
+from inscape.scattering.instruments import AllAngles, Instrument
 from inscape.scattering.kinematics import final_energy, incident_energy, is_reached, momentum_transfer, q_limits
 from inscape.scattering.lengths import ScatteringLengths, Weights, scattering_lengths
 from inscape.scattering.multiphonon import (
@@ -26,6 +26,7 @@ from inscape.scattering.wave_vectors import spectra_at
 __all__ = [
     "TOSCA",
     "VISION",
+    "AllAngles",
     "Bank",
     "ImaginaryModes",
     "Instrument",

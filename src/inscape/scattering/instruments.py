@@ -129,3 +129,20 @@ class Instrument(ABC):
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({self.name}, {self.kind}, {self.fixed_energy:g} meV)"
+
+
+class AllAngles(Instrument):
+    """Direct geometry with a detector at every angle and no width: it shows what the kinematics alone allow.
+
+    Parameters
+    ----------
+    e_i
+        Incident energy, meV.
+    """
+
+    def __init__(self, e_i: float) -> None:
+        super().__init__("all angles", "direct", e_i, ((0.0, 180.0),))
+
+    def sigma(self, energy: Array) -> Array:
+        """Next to nothing, meV: far below any bin, so that `measure` changes no value."""
+        return np.full(np.shape(energy), 1e-12)
