@@ -89,9 +89,9 @@ def plot_plane(dataset: xr.Dataset, ax: Axes | None = None, *, energy: float | N
         raise DataError(f"no energy bin near {energy:g} meV; the map holds {grid[0]:g} to {grid[-1]:g} meV")
     values = dataset["crystal"].transpose("h", "k", "energy").values[..., near].mean(axis=-1)
     h, k = np.meshgrid(edges_around(dataset["h"].values), edges_around(dataset["k"].values), indexing="ij")
-    x, y = _in_plane(dataset, h, k)
+    x, y = in_plane(dataset, h, k)
     mesh = ax.pcolormesh(x, y, values, cmap=COLOUR_MAP, norm=logarithmic(values), rasterized=True)
-    _frame_plane(dataset, ax)
+    frame_plane(dataset, ax)
     colour_bar(ax, mesh, shrink=0.7)
     edges, where = edges_around(grid), np.flatnonzero(near)
     return titled(ax, f"Single crystal, {edges[where[0]]:.1f}–{edges[where[-1] + 1]:.1f} meV")
@@ -123,14 +123,14 @@ def _plane_vectors(dataset: xr.Dataset) -> list[str]:
     return [f"[{row.strip()}]" for row in str(dataset.attrs["plane"]).split(";")]
 
 
-def _in_plane(dataset: xr.Dataset, h: Array, k: Array) -> tuple[Array, Array]:
+def in_plane(dataset: xr.Dataset, h: Array, k: Array) -> tuple[Array, Array]:
     """Cartesian coordinates of h and k, 1/Å, the first vector along x; the file says how long and oblique they are."""
     u, v = np.atleast_1d(dataset.attrs["plane_lengths_per_angstrom"])
     angle = np.deg2rad(float(dataset.attrs["plane_angle_degree"]))
     return h * u + k * v * np.cos(angle), k * v * np.sin(angle)
 
 
-def _frame_plane(dataset: xr.Dataset, ax: Axes) -> None:
+def frame_plane(dataset: xr.Dataset, ax: Axes) -> None:
     """Oblique axes along the edges of the map, with ticks at whole h and k, and a scale bar of 1 1/Å."""
     ax.set_aspect("equal")
     ax.set_axis_off()
@@ -143,7 +143,7 @@ def _frame_plane(dataset: xr.Dataset, ax: Axes) -> None:
         middle = 0.5 * (starts[name] + ends[name])
         for tick, text in [*((t, f"{t:g}") for t in ticks), (middle, f"{name} {vector}, r.l.u.")]:
             h, k = (tick, starts["k"]) if name == "h" else (starts["h"], tick)
-            x, y = (float(c) for c in _in_plane(dataset, np.array(h), np.array(k)))
+            x, y = (float(c) for c in in_plane(dataset, np.array(h), np.array(k)))
             _edge_text(dataset, ax, name, (x, y), away * (1.0 if text == f"{tick:g}" else 2.9), text)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -90,11 +91,17 @@ def logarithmic(values: Array) -> LogNorm:
 
 
 def colour_bar(
-    ax: Axes, mesh: QuadMesh, *, shrink: float = 1.0, extend: str = "max", label: str = SCATTERING
+    ax: Axes,
+    mesh: QuadMesh,
+    *,
+    shrink: float = 1.0,
+    extend: str = "max",
+    label: str = SCATTERING,
+    ticks: Sequence[float] | None = None,
 ) -> None:
     """A colour bar beside the axes, with its unit."""
     figure = ax.get_figure(root=True)
     if figure is not None:
-        bar = figure.colorbar(mesh, ax=ax, extend=extend, pad=0.02, shrink=shrink)
+        bar = figure.colorbar(mesh, ax=ax, extend=extend, pad=0.02, shrink=shrink, ticks=ticks)
         bar.set_label(label, fontsize="small")
         bar.ax.tick_params(labelsize="small")
