@@ -115,6 +115,21 @@ def test_the_figure_has_labels_limits_and_blank_bins():
         np.testing.assert_allclose(line.get_xdata(), momentum_transfer(40.0, 40.0 - energy, angle), atol=1e-8)
 
 
+def test_the_map_is_clipped_to_the_limits_and_banks_at_one_angle_are_left_whole():
+    mesh = powder_figure(build().dataset, instrument=AllAngles(40.0)).axes[0].collections[0]
+    assert mesh.get_clip_path() is not None
+    assert powder_figure(build().dataset).axes[0].collections[0].get_clip_path() is None
+
+    class Bank(AllAngles):
+        def __init__(self):
+            super().__init__(40.0)
+            self.angles = ((90.0, 90.0),)
+
+    ax = powder_figure(build().dataset, instrument=Bank()).axes[0]
+    assert not ax.get_lines()
+    assert ax.collections[0].get_clip_path() is None
+
+
 @pytest.mark.parametrize("log", [False, True])
 def test_cuts_are_drawn_and_marked(log, tmp_path):
     cuts = [Cut("q", 3.0, 3.2), Cut("energy", 40.0, 45.0)]

@@ -8,8 +8,11 @@ from dataclasses import dataclass
 import numpy as np
 import xarray as xr
 from matplotlib.axes import Axes
+from matplotlib.collections import QuadMesh
 from matplotlib.colors import LogNorm, Normalize
 from matplotlib.figure import Figure
+from matplotlib.layout_engine import ConstrainedLayoutEngine
+from matplotlib.path import Path as MplPath
 from numpy.typing import NDArray
 
 from inscape.errors import DataError
@@ -81,7 +84,9 @@ def powder_figure(
     data = dataset["powder"].transpose("q", "energy")
     if instrument is not None:
         data = data.copy(data=instrument.measure(data.values.astype(float), edges["q"], edges["energy"]))
-    figure = Figure(figsize=(7.2 if cuts else 4.4, max(3.4, 1.9 * len(cuts))), dpi=DPI, layout="constrained")
+    figure = Figure(
+        figsize=(7.2 if cuts else 4.4, max(3.4, 1.9 * len(cuts))), dpi=DPI, layout=ConstrainedLayoutEngine(w_pad=0.08)
+    )
     grid = figure.add_gridspec(max(len(cuts), 1), 2 if cuts else 1, width_ratios=[1.2, 1] if cuts else None)
     ax = figure.add_subplot(grid[:, 0])
     _draw_map(ax, data, edges, log=log, instrument=instrument)
@@ -105,12 +110,23 @@ def _draw_map(
     colour_bar(ax, mesh, label=label)
     top = top_energy(edges, instrument)
     if instrument is not None:
-        energy = np.linspace(float(edges["energy"][0]), top, 400)
-        limits = q_limits(energy, instrument.angles, **instrument.geometry)
-        for line in np.unique(limits.reshape(-1, len(energy)).round(9), axis=0):
-            ax.plot(line, energy, color="0.25", linewidth=0.8)
+        _draw_limits(ax, mesh, instrument, np.linspace(float(edges["energy"][0]), top, 400))
     ax.set(xlim=(edges["q"][0], edges["q"][-1]), ylim=(edges["energy"][0], top))
     ax.set(xlabel=_axis_label(data, "q"), ylabel=_axis_label(data, "energy"))
+
+
+def _draw_limits(ax: Axes, mesh: QuadMesh, instrument: Instrument, energy: Array) -> None:
+    """The limits of each range of angles, along which the map is clipped; a bank at one angle is its bins alone."""
+    outlines = []
+    for low, high in q_limits(energy, instrument.angles, **instrument.geometry):
+        if np.allclose(low, high):
+            continue
+        for line in (low, high):
+            ax.plot(line, energy, color="0.25", linewidth=0.8)
+        ends = np.concatenate([low, high[::-1]]), np.concatenate([energy, energy[::-1]])
+        outlines.append(MplPath(np.column_stack(ends), closed=False))
+    if outlines:
+        mesh.set_clip_path(MplPath.make_compound_path(*outlines), ax.transData)
 
 
 def top_energy(edges: dict[str, Array], instrument: Instrument | None) -> float:
@@ -184,4 +200,4 @@ def _setting(instrument: Instrument | None) -> str:
     if instrument is None:
         return ""
     symbol = "$E_i$" if instrument.kind == "direct" else "$E_f$"
-    return f", {instrument.name}, {symbol} = {instrument.fixed_energy:g} meV"
+    return f", {instrument.name}, {symbol} = {instrument.fixed_energy:.4g} meV"
