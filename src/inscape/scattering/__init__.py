@@ -16,7 +16,7 @@ from inscape.scattering.multiphonon import (
 )
 from inscape.scattering.path import PathSpectra, QPath, path_spectra, q_path, special_path, special_points
 from inscape.scattering.plane import PlaneGrid, check_plane, native_plane, plane_map
-from inscape.scattering.powder import PowderMap, powder_average, powder_map, powder_points
+from inscape.scattering.powder import PowderMap, Shells, powder_average, powder_map, powder_points
 from inscape.scattering.resolution import broaden, broadening_matrix
 from inscape.scattering.spectrometers import instrument, instrument_names
 from inscape.scattering.spectrum import powder_spectrum
@@ -37,6 +37,7 @@ __all__ = [
     "QPath",
     "ReciprocalGrid",
     "ScatteringLengths",
+    "Shells",
     "Weights",
     "absolute_edges",
     "broaden",
