@@ -24,6 +24,7 @@ from inscape.scattering import (
     self_part,
     to_scattering,
 )
+from inscape.scattering.incoherent import DEBYE_BELOW
 from inscape.scattering.plane import HK0
 from inscape.settings import SpectraSettings
 from inscape.spectra import NATIVE_ENERGY_MAX, centres, native_energy_edges, native_q_edges, uniform_edges
@@ -222,11 +223,16 @@ class _Spectra:
         return {"partial_dos": shown, "complete_dos": (self.whole.sum(axis=0), self.whole_edges)}
 
     def one_phonon(self) -> PhononOrders:
-        """Kernels of scattering by one phonon from the density of states of each atom, on bins within the user's."""
-        step = (self.edges[1] - self.edges[0]) / np.ceil((self.edges[1] - self.edges[0]) / KERNEL_STEP)
-        native = native_energy_edges()
+        """Kernels of scattering by one phonon from the density of states of each atom.
+
+        It is given to them on bins within the user's, but on native ones where g ∝ E², so that displacements are those
+        of the Debye–Waller factor of the maps.
+        """
+        native, width = native_energy_edges(), self.edges[1] - self.edges[0]
+        step = width / np.ceil(width / KERNEL_STEP)
         top = native[1 + np.flatnonzero(self.structure.partial_dos.any(axis=0))[-1]]
         fine = step * np.arange(np.ceil(top / step) + 1)
+        fine = np.concatenate([native[native <= DEBYE_BELOW], fine[fine > DEBYE_BELOW]])
         return phonon_orders_of_density_of_states(
             refine(self.structure.partial_dos, fine), fine, self.crystal.masses, self.edges, self.temperature, order=1
         )

@@ -43,8 +43,8 @@ def plot_instrument_spectrum(dataset: xr.Dataset, ax: Axes | None = None, *, log
         colour = COLOURS[index % len(COLOURS)]
         ax.stairs(spectra[index], edges, baseline=None, color=colour, linewidth=1.1, label=str(bank))
         if many is not None:
-            style = {"color": colour, "linewidth": 0.9, "linestyle": ":", "label": f"{bank}, many phonons"}
-            ax.stairs(many[index], edges, baseline=None, **style)
+            label = f"{bank}, many phonons"
+            ax.stairs(many[index], edges, baseline=None, color=colour, linestyle=":", label=label)
     shown = spectra[:, dataset["energy"].values > ELASTIC]
     top = float(shown.max(initial=0.0))
     if log:

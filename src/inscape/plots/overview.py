@@ -16,7 +16,7 @@ from inscape.plots.style import INK, formula_text, space_group_text
 
 
 def overview(dataset: xr.Dataset) -> Figure:
-    """A figure with a panel for everything that the dataset holds; the powder map as an instrument sees it, if one does.
+    """A figure with a panel for everything that the dataset holds; the powder map as an instrument sees it, if it does.
 
     Raises
     ------
