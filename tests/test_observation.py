@@ -88,9 +88,9 @@ def test_a_true_density_of_states_gives_the_spectra_of_its_modes(material, kelvi
     predicted = inscape.predict(force_constants.crystal, **asked)
     np.testing.assert_array_equal(edges_of(predicted), edges_of(simulated))
     high = simulated.dataset["energy"].values > 5
-    for name in ("instrument_spectrum", "instrument_multiphonon"):
+    for name, allowed in (("instrument_spectrum", 0.03), ("instrument_multiphonon", 0.05)):  # g ∝ E² below 3 meV
         one, other = (x.dataset[name].values[..., high] for x in (predicted, simulated))
-        assert np.abs(one - other).max() < 0.06 * other.max()  # g ∝ E² below 3 meV at 300 K; 0.01 at 10 K
+        assert np.abs(one - other).max() < allowed * other.max()
         np.testing.assert_allclose(one.sum(axis=-1), other.sum(axis=-1), rtol=0.03)  # 0.005 at 10 K
 
 
