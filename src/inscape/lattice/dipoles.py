@@ -91,7 +91,7 @@ def short_range(matrix: DynamicalMatrix) -> DynamicalMatrix:
     if not isinstance(matrix, DynamicalMatrixGL):
         return matrix
     back = DynmatToForceConstants(matrix.primitive, matrix.supercell, is_full_fc=False)
-    zone = BrillouinZone(np.linalg.inv(matrix.primitive.cell))
+    zone = BrillouinZone(np.asarray(np.linalg.inv(matrix.primitive.cell), dtype=np.float64))
     zone.run(back.commensurate_points)
     q = np.array([points[0] for points in zone.shortest_qpoints])  # the sum is that of the first zone
     whole = DynamicalMatrix(matrix.supercell, matrix.primitive, matrix.force_constants)
@@ -149,7 +149,7 @@ def _approach_gamma(
 def _dipoles(
     matrix: DynamicalMatrixGL, q: NDArray[np.float64], directions: NDArray[np.float64]
 ) -> NDArray[np.complex128]:
-    """Z_d·T_dd'·Z_d'/√(M_d M_d') with T of `_dipole_sums`, less the Hermitian part of what it is at q = 0, summed over d'.
+    """Z_d·T_dd'·Z_d'/√(M_d M_d') with T of `_dipole_sums`, less the Hermitian part of its sum over d' at q = 0.
 
     Shape (n_q, 3 n_atoms, 3 n_atoms), eV/Å²/u.
     """

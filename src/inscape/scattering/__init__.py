@@ -17,7 +17,7 @@ from inscape.scattering.multiphonon import (
 from inscape.scattering.observation import Observation
 from inscape.scattering.path import PathSpectra, QPath, path_spectra, q_path, special_path, special_points
 from inscape.scattering.plane import PlaneGrid, check_plane, native_plane, plane_map
-from inscape.scattering.powder import PowderMap, powder_average, powder_map, powder_points
+from inscape.scattering.powder import PowderMap, Shells, powder_average, powder_map, powder_points
 from inscape.scattering.resolution import broaden, broadening_matrix
 from inscape.scattering.spectrometers import chosen_instrument, instrument, instrument_names
 from inscape.scattering.spectrum import powder_spectrum
@@ -40,6 +40,7 @@ __all__ = [
     "ReciprocalGrid",
     "ScatteringLengths",
     "Setting",
+    "Shells",
     "Weights",
     "absolute_edges",
     "broaden",

@@ -71,9 +71,9 @@ ENTRIES: Mapping[str, _Entry] = {
 `inscape.scattering.indirect`. HYSPEC's detector of 60° moves; it stands where PyChop has it. PANTHER's widths are a
 parabola in E_i with its lowest point at 76 meV, and meant for up to 150 meV.
 
-VISION has the widths of TOSCA, its elder sister: σ = 0.31 meV + 0.005 E + …, so that FWHM/E is 1.4 to 1.9 % from 100 meV
-up. VISION was designed for 1 to 2 % (J. Z. Larese et al., American Conference on Neutron Scattering, abstract TP40). Its
-own model in resins 0.1.0 lacks the width of the moderator's pulse. Below 20 meV the parabola is too wide for both."""
+VISION has the widths of TOSCA, its elder sister: σ = 0.31 meV + 0.005 E + …, so that FWHM/E is 1.4 to 1.9 % from
+100 meV up. VISION was designed for 1 to 2 % (J. Z. Larese et al., American Conference on Neutron Scattering, abstract
+TP40). Its own model in resins 0.1.0 lacks the width of the moderator's pulse. Below 20 meV the parabola is too wide."""
 
 
 class ResinsInstrument(Instrument):
