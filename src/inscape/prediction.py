@@ -155,14 +155,14 @@ def of_isotopes(crystal: Crystal, settings: SpectraSettings) -> Crystal:
     isotopes = np.array(changed.isotopes, dtype=np.int64)
     if not isotopes.any():
         return changed
-    light = np.where(isotopes == NATURAL, changed.masses, isotope_masses(changed.numbers, 0 * isotopes))
-    worst = int(np.abs(changed.masses / light - 1).argmax())
-    if abs(changed.masses[worst] / light[worst] - 1) > MASS_TOLERANCE:
+    usual = np.where(isotopes == NATURAL, changed.masses, isotope_masses(changed.numbers, 0 * isotopes))
+    worst = int(np.abs(changed.masses / usual - 1).argmax())
+    if abs(changed.masses[worst] / usual[worst] - 1) > MASS_TOLERANCE:
         raise StructureError(
-            f"{changed.symbols[worst]} weighs {changed.masses[worst]:.4g} u instead of {light[worst]:.4g} u as in "
+            f"{changed.symbols[worst]} weighs {changed.masses[worst]:.4g} u instead of {usual[worst]:.4g} u as in "
             "nature: that changes the modes, for which force constants are needed; inscape simulate has them"
         )
-    changed = replace(changed, masses=light)
+    changed = replace(changed, masses=usual)
     maps = [kind for kind in settings.kinds if kind != "dos"]
     if maps and not _in_proportion(scattering_lengths(natural(changed)), scattering_lengths(changed)):
         raise StructureError(

@@ -42,10 +42,10 @@ def plot(
 
     prediction = Prediction.load(file)
     spectrometer = seen_through(instrument, ei, ef)
-    through_another = bool(cuts) or spectrometer is not None
-    if "instrument_spectrum" in prediction.dataset and not through_another:
+    map_wanted = bool(cuts) or spectrometer is not None
+    if "instrument_spectrum" in prediction.dataset and not map_wanted:
         figure = instrument_figure(prediction.dataset, log=log)
-    elif "powder" in prediction.kinds or through_another:
+    elif "powder" in prediction.kinds or map_wanted:
         figure = powder_figure(prediction.dataset, cuts=cuts, log=log, instrument=spectrometer)
     else:
         figure = overview(prediction.dataset)
