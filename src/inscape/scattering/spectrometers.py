@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from inscape.errors import InstrumentError, MissingPackageError
 from inscape.scattering.indirect import TOSCA, VISION, Bank
-from inscape.scattering.instruments import Instrument
+from inscape.scattering.instruments import AllAngles, Instrument
 from inscape.scattering.kinematics import Angles
 
 Array = NDArray[np.floating]
@@ -85,6 +85,8 @@ class ResinsInstrument(Instrument):
         One of `ENTRIES`.
     e_i
         Incident energy of direct geometry, meV.
+    e_f
+        Final energy of indirect geometry, meV; that of `ENTRIES` unless given. Widths do not depend on it.
     settings
         Further settings by their names in resins: ``chopper_package``, ``chopper_frequency`` and so on; its defaults
         unless given.
@@ -101,7 +103,7 @@ class ResinsInstrument(Instrument):
     R. Turanyi, resins: models of PyChop (direct geometry) and AbINS (PANTHER, TOSCA).
     """
 
-    def __init__(self, name: str, *, e_i: float | None = None, **settings: Any) -> None:
+    def __init__(self, name: str, *, e_i: float | None = None, e_f: float | None = None, **settings: Any) -> None:
         try:
             import resins
         except ImportError as error:
@@ -114,13 +116,15 @@ class ResinsInstrument(Instrument):
         if entry.final is not None:
             if e_i is not None:
                 raise InstrumentError(f"{name} has indirect geometry, its final energy is fixed: leave e_i out")
-            super().__init__(name, "indirect", entry.final, entry.angles)
+            super().__init__(name, "indirect", entry.final if e_f is None else e_f, entry.angles)
         else:
             allowed = entry.allowed or self._allowed(name, settings)
             if e_i is None:
                 raise InstrumentError(
                     f"{name} has direct geometry: give its incident energy e_i, {allowed[0]:g} to {allowed[1]:g} meV"
                 )
+            if e_f is not None:
+                raise InstrumentError(f"{name} has direct geometry, its final energy is not fixed: leave e_f out")
             super().__init__(name, "direct", e_i, entry.angles, allowed)
             settings = {"e_init": float(e_i), **settings}
         self._model = self._build(settings)
@@ -186,8 +190,8 @@ def instrument(name: str, **settings: Any) -> Instrument:
     name
         One of `instrument_names`, in any case.
     settings
-        What the instrument takes: ``e_i`` in meV for direct geometry; the chopper package and its frequencies by their
-        names in resins.
+        What the instrument takes: ``e_i`` in meV for direct geometry, with the chopper package and its frequencies by
+        their names in resins; ``e_f`` in meV for indirect geometry, if it is not the usual one.
 
     Raises
     ------
@@ -201,6 +205,46 @@ def instrument(name: str, **settings: Any) -> Instrument:
     if name.upper() in ENTRIES:
         return ResinsInstrument(name.upper(), **settings)
     raise InstrumentError(
-        f"no instrument is called {name!r}; there are {', '.join(instrument_names())}. One of your own is a subclass "
+        f"no instrument is called {name!r}; there are {_names()}. One of your own is a subclass "
         "of inscape.scattering.Instrument"
     )
+
+
+def chosen_instrument(
+    name: str | Instrument | None, ei: float | None = None, ef: float | None = None, **settings: Any
+) -> Instrument | None:
+    """The spectrometer that a user asks for by name, fixed energy, or both.
+
+    Parameters
+    ----------
+    name
+        As for `instrument`; an instrument is taken as it is. None with an energy is `AllAngles`.
+    ei, ef
+        Incident energy of direct, final energy of indirect geometry, meV.
+    settings
+        As for `instrument`.
+
+    Returns
+    -------
+    Instrument | None
+        None if nothing is asked for.
+
+    Raises
+    ------
+    InstrumentError
+        An unknown name, an energy that the instrument lacks or does not take, or settings without an instrument.
+    """
+    energies = {key: value for key, value in (("e_i", ei), ("e_f", ef)) if value is not None}
+    if isinstance(name, Instrument):
+        if energies or settings:
+            raise InstrumentError(f"{name!r} is in a setting already: leave {', '.join({**energies, **settings})} out")
+        return name
+    if name is not None:
+        return instrument(name, **energies, **settings)
+    if settings:
+        raise InstrumentError(f"{', '.join(settings)} belong to an instrument: name it; there are {_names()}")
+    return AllAngles(**energies) if energies else None
+
+
+def _names() -> str:
+    return ", ".join(instrument_names())

@@ -22,9 +22,10 @@ from inscape.potentials import Engine
 from inscape.potentials import engine as engine_by_name
 from inscape.results import Prediction
 from inscape.scattering.plane import HK0
+from inscape.settings import SpectraSettings
 from inscape.simulation.cache import digest, kept, user_cache
 from inscape.simulation.relaxation import LARGEST_FORCE, relaxed, symmetrised
-from inscape.simulation.spectra import SpectraSettings, spectra_of
+from inscape.simulation.spectra import spectra_of
 from inscape.structures import Crystal, read_structure
 
 Progress = Callable[[int, int, str], None]
@@ -70,7 +71,9 @@ def simulate(
     progress
         Called after each supercell.
     options
-        ``kinds``, ``emax``, ``de``, ``qmax``, ``dq`` as for `inscape.predict_many`; |Q| may go on above 10 1/Å.
+        Those of `inscape.settings.SpectraSettings`: ``kinds``, ``emax``, ``de``, ``qmax``, ``dq``, ``instrument``,
+        ``ei``, ``ef``, ``multiphonon``, ``isotopes``. Isotopes have other masses, so other modes; forces stay. Atoms
+        are counted as in the crystal read, or in that of the force constants.
 
     Returns
     -------
@@ -84,8 +87,8 @@ def simulate(
         A structure that cannot be used, or that the engine does not know.
     ForceConstantsError
         A calculation that cannot be read.
-    EngineError, MissingPackageError
-        An engine that does not exist or is not installed.
+    EngineError, InstrumentError, MissingPackageError
+        An engine or instrument that does not exist, not in this setting, or is not installed.
     GridError, DataError
         Grids, planes, kinds, temperatures or supercells that make no sense.
 
@@ -103,6 +106,8 @@ def simulate(
         supercell = check_repetitions(supercell)
     potential = engine_by_name(engine) if isinstance(engine, str) else engine
     crystal = symmetrised(read_structure(structure))
+    if settings.isotopes:
+        crystal.with_isotopes(settings.isotopes)  # what is refused is refused before hours of work
     folder = Path(cache).expanduser() if cache is not None else user_cache() / "forces"
     warnings = []
     if relax:
