@@ -11,7 +11,7 @@ from typing import Annotated
 import typer
 
 from inscape import __version__
-from inscape.cli import compare, evaluate, library, plot, predict, simulate, thermo, train
+from inscape.cli import compare, evaluate, library, measured, plot, predict, simulate, thermo, train
 from inscape.errors import InscapeError
 
 app = typer.Typer(
@@ -23,6 +23,8 @@ app = typer.Typer(
 app.command("predict")(predict.predict)
 app.command("simulate")(simulate.simulate)
 app.command("compare")(compare.compare)
+app.command("convert")(measured.convert)
+app.command("dos")(measured.dos)
 app.command("plot")(plot.plot)
 app.command("thermo")(thermo.thermo)
 app.add_typer(library.app, name="library")

@@ -8,8 +8,11 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from inscape.cli.measured import compare_measured
 from inscape.cli.plot import parse_cut
+from inscape.cli.spectra import IncidentEnergy, InstrumentSetting, seen_through
 from inscape.cli.terminal import note, print_table
+from inscape.errors import DataError
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -40,22 +43,46 @@ WORDS = {
 
 def compare(
     files: Annotated[
-        list[Path], typer.Argument(metavar="A.nc B.nc [C.nc ...]", help="Files; the first is the reference.")
+        list[Path],
+        typer.Argument(
+            metavar="A B.nc [C.nc ...]", help="Files; the first is the reference, which may be a measured spectrum."
+        ),
     ],
     plot: Annotated[Path | None, typer.Option(help="Write a figure: .png, .svg or .pdf.")] = None,
     cut: Annotated[
         list[str] | None, typer.Option(help="Cut of the powder maps in the figure: q=3:3.2 (1/Å) or e=40:45 (meV).")
     ] = None,
     sigma: Annotated[float, typer.Option(help="Smoothing of energies before comparing, meV; 0 for none.")] = 1.0,
+    instrument: Annotated[
+        str | None, typer.Option(help="The spectrometer of a measured spectrum, whose resolution theory is given.")
+    ] = None,
+    ei: IncidentEnergy = None,
+    setting: InstrumentSetting = None,
+    background: Annotated[
+        int, typer.Option(help="Degree in energy of the background of a measured spectrum; -1 for none.")
+    ] = 1,
+    fit: Annotated[
+        list[str] | None, typer.Option(help="Range of a measured spectrum that is fitted: e=12:70 (meV), q=2:10 (1/Å).")
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the figures as JSON.")] = False,
 ) -> None:
     """Compare spectra of the same crystal from several files, predicted or simulated, with the first of them.
 
-    Single-crystal maps of another plane are left out with a note; other atoms or temperatures are refused.
+    Single-crystal maps of another plane are left out with a note; other atoms or temperatures are refused. If the first
+    is a measured spectrum, the scale of each other and a background are fitted to it.
     """
     cuts = [parse_cut(text) for text in cut] if cut else None
     from inscape.compare import compare_files
+    from inscape.measured import holds_measurement
 
+    if len(files) > 1 and holds_measurement(files[0]):
+        seen = seen_through(instrument, ei, None, setting or ())
+        compare_measured(
+            files, instrument=seen, background=background, ranges=fit or [], cuts=cuts, plot=plot, as_json=as_json
+        )
+        return
+    if instrument is not None or ei is not None or fit:
+        raise DataError(f"{files[0]} is no measured spectrum: --instrument, --ei and --fit belong to one")
     found = compare_files(files, sigma=sigma)
     if plot is not None:
         from inscape.plots import comparison_figure, write_figure

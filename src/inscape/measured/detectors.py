@@ -97,9 +97,9 @@ def to_map(detectors: Detectors, q_edges: Array | None = None) -> tuple[Array, A
         before, after = _energies(detectors, loss)
         use = np.isfinite(detectors.intensity[:, column]) & (before > 0) & (after > 0)
         if use.any():
-            ends = [momentum_transfer(before[use], after[use], angle[use]) for angle in (low, high)]
+            start, stop = (momentum_transfer(before[use], after[use], angle[use]) for angle in (low, high))
             values, squares = detectors.intensity[use, column], detectors.variance[use, column]
-            intensity[:, column], variance[:, column] = share_out(values, squares, *ends, edges)
+            intensity[:, column], variance[:, column] = share_out(values, squares, start, stop, edges)
     if np.isnan(intensity).all():
         raise GridError(
             f"no detector reaches a bin: energies go from {energy[0]:g} to {energy[-1]:g} meV, the fixed energy is "
@@ -190,7 +190,7 @@ def round_edges(detectors: Detectors, energy: Array) -> Array:
     count = int(np.ceil(largest / step))
     if not 0 < count <= MOST_BINS:
         raise GridError(f"detectors reach |Q| = {largest:g} 1/Å; give q_edges that suit")
-    return step * np.arange(count + 1)
+    return np.asarray(step * np.arange(count + 1))
 
 
 def _ranges(detectors: Detectors) -> tuple[Array, Array]:

@@ -9,15 +9,17 @@ from pathlib import Path
 import xarray as xr
 
 from inscape.errors import DataError
-from inscape.measured.container import MAP, check_measured
+from inscape.measured.container import check_measured
 from inscape.measured.formats import euphonic_json, netcdf, nxspe, text
+from inscape.scattering.kinematics import check_fixed_energy
 
 WRITERS: dict[str, Callable[[xr.Dataset, Path], None]] = {
     ".nc": netcdf.write,
     ".csv": text.write,
     ".json": euphonic_json.write,
+    ".nxspe": nxspe.write,
 }
-"""By the suffix of the file; ``.nxspe`` needs the incident energy too."""
+"""By the suffix of the file."""
 
 
 def write(dataset: xr.Dataset, path: str | Path, *, incident_energy: float | None = None) -> Path:
@@ -46,25 +48,13 @@ def write(dataset: xr.Dataset, path: str | Path, *, incident_energy: float | Non
         Another suffix, something else than a container, no incident energy for NXspe, or a place that is not writable.
     """
     path, dataset = Path(path), check_measured(dataset)
-    suffix = path.suffix.lower()
-    if suffix == ".nxspe":
-        incident = incident_energy or dataset.attrs.get("incident_energy_meV")
-        if dataset.attrs["kind"] != MAP:
-            raise DataError("NXspe holds powder maps only; write a density of states as .nc, .csv or .json")
-        if incident is None:
-            raise DataError("NXspe needs the incident energy, which this spectrum does not name: give incident_energy")
-        fixed = float(incident)
-
-        def writer(data: xr.Dataset, place: Path) -> None:
-            nxspe.write(data, place, fixed)
-
-    elif suffix in WRITERS:
-        writer = WRITERS[suffix]
-    else:
-        raise DataError(f"{path}: no format has the suffix {suffix!r}; expected .nc, .csv, .nxspe or .json")
+    if path.suffix.lower() not in WRITERS:
+        raise DataError(f"{path}: no format has the suffix {path.suffix!r}; expected {', '.join(WRITERS)}")
+    if incident_energy is not None:
+        dataset = dataset.assign_attrs(incident_energy_meV=check_fixed_energy(incident_energy, "incident_energy"))
     scratch = path.with_name(f".{path.name}.{os.getpid()}")
     try:
-        writer(dataset, scratch)
+        WRITERS[path.suffix.lower()](dataset, scratch)
         scratch.replace(path)
     except OSError as error:
         raise DataError(f"{path}: cannot be written ({error.strerror or error}); name another place") from error

@@ -97,7 +97,7 @@ def _common(axis: Array) -> Array:
     if axis.ndim == 2:
         if not np.all(axis == axis[:1]):
             raise DataError("the rows of the workspace have different energies; rebin them to the same first")
-        return axis[0]
+        return np.asarray(axis[0])
     return axis
 
 

@@ -15,7 +15,7 @@ import numpy as np
 import xarray as xr
 
 from inscape.errors import DataError
-from inscape.measured.container import UNKNOWN, make_measured
+from inscape.measured.container import MAP, UNKNOWN, make_measured
 from inscape.measured.detectors import Detectors, of_map, to_map
 from inscape.measured.formats.hdf5 import groups, has, numbers, words
 from inscape.measured.formats.options import Options
@@ -69,10 +69,15 @@ def read(file: h5py.File, options: Options) -> xr.Dataset:
     return make_measured(values, variance, energy_edges=edges, q_edges=q_edges, units=units, attributes=attributes)
 
 
-def write(dataset: xr.Dataset, path: Path, incident: float) -> None:
+def write(dataset: xr.Dataset, path: Path) -> None:
     """A powder map as detectors of direct geometry that would show it, version 1.3."""
-    arrays = (dataset[name].values for name in ("intensity", "variance", "q_edges", "energy_edges"))
-    detectors = of_map(*arrays, incident)
+    if dataset.attrs["kind"] != MAP:
+        raise DataError("NXspe holds powder maps only; write a density of states as .nc, .csv or .json")
+    if "incident_energy_meV" not in dataset.attrs:
+        raise DataError("NXspe needs the incident energy, which this spectrum does not name: give incident_energy")
+    incident = float(dataset.attrs["incident_energy_meV"])
+    values, variance, q, energy = (dataset[n].values for n in ("intensity", "variance", "q_edges", "energy_edges"))
+    detectors = of_map(values, variance, q, energy, incident)
     count = len(detectors.two_theta)
     with h5py.File(path, "w") as file:
         entry = _group(file, "inscape", "NXentry")

@@ -77,7 +77,7 @@ def read(text: str, options: Options) -> xr.Dataset:
     given = {"energy_edges": energy * edges[-1]}
     if len(edges) == 2:
         given["q_edges"] = wave_vector_factor(units.get("q") or units.get("q_low") or "1/Å") * edges[0]
-    return make_measured(filled[0], filled[1], **given, units=label, attributes=attributes)  # type: ignore[arg-type]
+    return make_measured(filled[0], filled[1], **given, units=label, attributes=attributes)
 
 
 def write(dataset: xr.Dataset, path: Path) -> None:
