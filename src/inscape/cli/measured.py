@@ -55,7 +55,7 @@ def dos(
     beyond: Annotated[
         Path | None, typer.Option(help="A density of states whose part above --top is joined on.")
     ] = None,
-    reference: Annotated[Path | None, typer.Option(help="Another density of states, for the figure.")] = None,
+    reference: Annotated[Path | None, typer.Option(help="Another density of states: distance, and figure.")] = None,
     output: Annotated[Path | None, typer.Option("--output", "-o", help="File to write: .nc, .csv or .json.")] = None,
     plot: Annotated[Path | None, typer.Option(help="Write a figure: .png, .svg or .pdf.")] = None,
 ) -> None:
@@ -67,7 +67,7 @@ def dos(
     if (formula is None) == (mass is None):
         raise DataError("give either --formula or --mass")
     from inscape.measured import read, write
-    from inscape.measured.density_of_states import dos_from_map, mean_mass
+    from inscape.measured.density_of_states import distance, dos_from_map, mean_mass
 
     found = dos_from_map(
         read(file),
@@ -80,10 +80,13 @@ def dos(
         beyond=None if beyond is None else read(beyond, kind="density of states"),
     )
     lines = _dos_lines(found)
+    other = None if reference is None else read(reference, kind="density of states")
+    if other is not None:
+        lines.append(f"Wasserstein-1 to {other.attrs['source']}: {distance(found.dos, other):.3f} meV")
+        lines.append(f"   of what lies below {top:g} meV: {distance(found.dos, other, top):.3f} meV")
     if plot is not None:
         from inscape.plots import dos_figure, write_figure
 
-        other = None if reference is None else read(reference, kind="density of states")
         write_figure(dos_figure(found.dos, found.spectra, lines, other), plot)
     place = output or Path(f"{file.stem}-dos.nc")
     write(found.dos, place)

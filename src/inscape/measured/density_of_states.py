@@ -125,63 +125,98 @@ def dos_from_map(
     measured, kelvin = check_measured(measured, MAP), check_temperature(temperature)
     _check(mass, elastic, top, multiple_scattering)
     data = _loss(measured, q_range)
-    edges = data["energy_edges"].values
-    energy, q = centres(edges), data["q"].values
-    within = (energy > elastic) & (energy < top) & data["intensity"].notnull().any("q").values
-    if within.sum() < 2 * NEAR:
-        raise DataError(
-            f"only {int(within.sum())} bins of energy between {elastic:g} and {top:g} meV hold data; the map has loss "
-            f"up to {edges[-1]:g} meV: choose other limits"
-        )
-    use = data["intensity"].notnull().values & within
-    intensity = np.where(use, data["intensity"].values, 0.0)
-    variance = np.where(use, data["variance"].values, 0.0)
-    grid, tail = _grid(edges, top, beyond)
-    masses, one = np.array([mass]), np.ones(1)
-    dos: Array = _normalised(np.where(centres(grid) < top, np.minimum(centres(grid), top / 3) ** 2, 0.0), grid)
-    errors: Array = np.zeros_like(dos)
+    given = _Given(data, mass, kelvin, elastic, top, multiple_scattering)
+    grid, tail = _grid(given.edges, top, beyond)
+    dos = np.where(centres(grid) < top, np.minimum(centres(grid), top / 3) ** 2, 0.0)
+    dos *= AREA / np.sum(dos * np.diff(grid))
     changes: list[float] = []
-    count = min(len(grid), len(edges)) - 1
-    for _ in range(MOST_ROUNDS):
-        displacement = mean_square_displacements(dos[None], grid, masses, kelvin)
-        order = max(2, orders_needed(float(q[-1] ** 2 * displacement[0] / 3), TOLERANCE))
-        orders = phonon_orders_of_density_of_states(dos[None], grid, masses, edges, kelvin, order=order)
-        single, *several = orders.on_grid(q, one)
-        many = np.sum(several, axis=0)
-        many = many + multiple_scattering * _mean_where(many, data["intensity"].notnull().values)
-        scale = intensity.sum() / np.sum((single + many) * use)
-        if not scale > 0:
-            raise DataError("the map has no positive intensity between these limits")
-        flat = np.ones((1, len(edges) - 1))
-        factor = to_scattering(self_part(flat, masses, one, q, displacement), energy, kelvin) * use * scale
-        total = factor.sum(axis=0)
-        measured_dos = (intensity - scale * many * use).sum(axis=0) / np.where(within, total, 1.0)
-        squares = variance.sum(axis=0) / np.where(within, total, 1.0) ** 2
-        new = np.zeros(len(grid) - 1)
-        new[:count] = np.where(within, measured_dos, 0.0)[:count]
-        new = _joined(np.maximum(new, 0.0), grid, elastic, top, tail)
+    while not changes or (changes[-1] >= STAYS and len(changes) < MOST_ROUNDS):
+        single, many, displacement = given.scattering(dos, grid)
+        scale = given.scale(single + many)
+        found, squares = (_on(grid, values) for values in given.unfold(scale, many, displacement))
+        new = _joined(np.maximum(np.nan_to_num(found), 0.0), grid, elastic, top, tail)
         area = float(np.sum(new * np.diff(grid)))
         if not area > 0:
             raise DataError("nothing is left of the map after the correction for many phonons; choose other limits")
         new *= AREA / area
-        errors = np.full(len(grid) - 1, np.nan)
-        errors[:count] = np.where(within, squares, np.nan)[:count] * (AREA / area) ** 2
-        changes.append(float(metrics.wasserstein(new / AREA, dos / AREA, grid)))
-        dos = new
-        if changes[-1] < STAYS:
-            break
-    attributes = {**{k: v for k, v in measured.attrs.items() if k not in ("kind", "units")}, "temperature_K": kelvin}
+        changes.append(float(metrics.wasserstein(new, dos, grid)))
+        dos, variance = new, squares * (AREA / area) ** 2
+    attributes = {k: v for k, v in measured.attrs.items() if k not in ("kind", "units")} | {"temperature_K": kelvin}
     spectra = data[["intensity", "variance", "q_edges", "energy_edges"]]
     for name, array in (("one_phonon", single), ("many_phonons", many)):
-        spectra[name] = (("q", "energy"), np.where(use, scale * array, np.nan), dict(data["intensity"].attrs))
+        spectra[name] = (("q", "energy"), np.where(given.use, scale * array, np.nan), dict(data["intensity"].attrs))
     return FoundDos(
-        make_measured(dos, errors, energy_edges=grid, units="1/meV", attributes=attributes),
+        make_measured(dos, variance, energy_edges=grid, units="1/meV", attributes=attributes),
         spectra,
         np.array(changes),
-        float(np.sum(many * use) / np.sum((single + many) * use)),
+        float(np.sum(many[given.use]) / np.sum((single + many)[given.use])),
         float(displacement[0]),
         changes[-1] < STAYS,
     )
+
+
+class _Given:
+    """What is measured and where it is used, and one step from a density of states to scattering and back."""
+
+    def __init__(
+        self, data: xr.Dataset, mass: float, kelvin: float, elastic: float, top: float, multiple_scattering: float
+    ) -> None:
+        self.masses, self.kelvin, self.multiple_scattering = np.array([mass]), kelvin, multiple_scattering
+        self.edges, self.q = data["energy_edges"].values, data["q"].values
+        self.energy = centres(self.edges)
+        self.seen = np.isfinite(data["intensity"].values)
+        self.within = (self.energy > elastic) & (self.energy < top) & self.seen.any(axis=0)
+        if self.within.sum() < 2 * NEAR:
+            raise DataError(
+                f"only {int(self.within.sum())} bins of energy between {elastic:g} and {top:g} meV hold data; the map "
+                f"has loss up to {self.edges[-1]:g} meV: choose other limits"
+            )
+        self.use = self.seen & self.within
+        self.intensity = np.where(self.use, data["intensity"].values, 0.0)
+        self.variance = np.where(self.use, data["variance"].values, 0.0)
+
+    def scattering(self, dos: Array, grid: Array) -> tuple[Array, Array, Array]:
+        """S of one phonon and of many, multiple scattering included, shape (n_q, n_energy), and ⟨u²⟩, shape (1,)."""
+        displacement = mean_square_displacements(dos[None], grid, self.masses, self.kelvin)
+        order = max(2, orders_needed(float(self.q[-1] ** 2 * displacement[0] / 3), TOLERANCE))
+        orders = phonon_orders_of_density_of_states(dos[None], grid, self.masses, self.edges, self.kelvin, order=order)
+        single, *several = orders.on_grid(self.q, np.ones(1))
+        many = np.sum(several, axis=0)
+        mean = (many * self.seen).sum(axis=0) / np.maximum(self.seen.sum(axis=0), 1)
+        return single, many + self.multiple_scattering * mean, displacement
+
+    def scale(self, total: Array) -> float:
+        """Measured intensity over that of scattering by all numbers of phonons."""
+        found = float(self.intensity.sum() / np.sum(total[self.use]))
+        if not found > 0:
+            raise DataError("the map has no positive intensity between these limits")
+        return found
+
+    def unfold(self, scale: float, many: Array, displacement: Array) -> tuple[Array, Array]:
+        """g from what is measured and many phonons, and its variance, shape (n_energy,); NaN where nothing is used."""
+        flat = np.ones((1, len(self.energy)))
+        reduced = self_part(flat, self.masses, np.ones(1), self.q, displacement)
+        factor = np.sum(scale * to_scattering(reduced, self.energy, self.kelvin) * self.use, axis=0)
+        factor = np.where(self.within, factor, np.nan)
+        single = (self.intensity - scale * many * self.use).sum(axis=0)
+        return single / factor, self.variance.sum(axis=0) / factor**2
+
+
+def _on(grid: Array, values: Array) -> Array:
+    """Values on the bins of the map, on those of the density of states that they are; NaN above."""
+    count = min(len(grid) - 1, len(values))
+    return np.append(values[:count], np.full(len(grid) - 1 - count, np.nan))
+
+
+def distance(dos: xr.Dataset, other: xr.Dataset, top: float = np.inf) -> float:
+    """Wasserstein-1 distance, meV, of two densities of states, each of area 1, of what lies below ``top``."""
+    grids = [x["energy_edges"].values for x in (dos, other)]
+    edges = np.unique(np.concatenate(grids))
+    edges = np.append(edges[edges < top], top) if top < edges[-1] else edges
+    a, b = (
+        rebin(np.nan_to_num(x["intensity"].values), grid, edges) for x, grid in zip((dos, other), grids, strict=True)
+    )
+    return float(metrics.wasserstein(a, b, edges))
 
 
 def mean_mass(formula: str) -> float:
@@ -220,7 +255,7 @@ def _check(mass: float, elastic: float, top: float, multiple_scattering: float) 
 
 
 def _loss(measured: xr.Dataset, q_range: tuple[float, float] | None) -> xr.Dataset:
-    """The part of a map with energy loss, in a range of |Q|; a bin that holds E = 0 begins there."""
+    """The part of a map with energy loss, in a range of |Q|, on bins from E = 0 on."""
     edges, q_edges = measured["energy_edges"].values, measured["q_edges"].values
     first = int(np.searchsorted(edges, 1e-6, side="right")) - 1
     if first >= len(edges) - 1:
@@ -231,21 +266,20 @@ def _loss(measured: xr.Dataset, q_range: tuple[float, float] | None) -> xr.Datas
     if not len(inside):
         raise DataError(f"no bin of the map lies from {low:g} to {high:g} 1/Å; it goes to {q_edges[-1]:g}")
     rows = slice(int(inside[0]), int(inside[-1]) + 1)
-    new, q = np.maximum(edges[first:], 0.0), q_edges[rows.start : rows.stop + 1]
-    return make_measured(
-        measured["intensity"].values[rows, first:],
-        measured["variance"].values[rows, first:],
-        energy_edges=new,
-        q_edges=q,
-        units=measured["intensity"].attrs["units"],
-    )
+    q = q_edges[rows.start : rows.stop + 1]
+    values, variance = (measured[name].values[rows, first:] for name in ("intensity", "variance"))
+    new = edges[first:].copy()
+    if new[0] > 0:  # nothing was measured down to 0
+        new = np.append(0.0, new)
+        values, variance = (np.pad(x, ((0, 0), (1, 0)), constant_values=np.nan) for x in (values, variance))
+    new[0] = 0.0
+    units = str(measured["intensity"].attrs["units"])
+    return make_measured(values, variance, energy_edges=new, q_edges=q, units=units)
 
 
 def _grid(edges: Array, top: float, beyond: xr.Dataset | None) -> tuple[Array, Array | None]:
     """Bins of the density of states, from 0, and what is joined on, on these bins."""
-    start = edges if edges[0] == 0 else np.append(0.0, edges)
-    last = int(np.searchsorted(start, top - 1e-6))
-    grid = start[: last + 1] if last < len(start) else start
+    grid = edges[: int(np.searchsorted(edges, top - 1e-6)) + 1]
     if beyond is None:
         return grid, None
     beyond = check_measured(beyond, DOS)
@@ -269,12 +303,3 @@ def _joined(dos: Array, grid: Array, elastic: float, top: float, tail: Array | N
         if (joint := float(tail[ends].sum())) > 0:
             dos[last:] = tail[last:] * float(dos[ends].sum()) / joint
     return dos
-
-
-def _mean_where(values: Array, where: NDArray[np.bool_]) -> Array:
-    """Mean over |Q| of what is seen, shape (1, n_energy)."""
-    return np.asarray((values * where).sum(axis=0, keepdims=True) / np.maximum(where.sum(axis=0, keepdims=True), 1))
-
-
-def _normalised(dos: Array, grid: Array) -> Array:
-    return np.asarray(dos * (AREA / np.sum(dos * np.diff(grid))))

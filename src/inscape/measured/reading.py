@@ -15,6 +15,7 @@ from numpy.typing import ArrayLike
 from inscape.errors import DataError, InscapeError
 from inscape.measured.container import DOS, KINDS, MAP
 from inscape.measured.formats import euphonic_json, histogram, mantid, netcdf, nxspe, text
+from inscape.measured.formats.hdf5 import check_heaps
 from inscape.measured.formats.options import Options
 from inscape.spectra import check_edges
 
@@ -102,9 +103,10 @@ def holds_measurement(path: str | Path) -> bool:
     try:
         if not h5py.is_hdf5(path):
             return path.is_file()
+        check_heaps(path)
         with h5py.File(path, "r") as file:
             return not netcdf.is_result(file) or netcdf.is_measured(file)
-    except OSError:
+    except (OSError, DataError):
         return False
 
 
@@ -113,6 +115,7 @@ def _read(path: Path, options: Options) -> xr.Dataset:
         raise DataError("no such file")
     if not h5py.is_hdf5(path):
         return _read_text(_text(path), options)
+    check_heaps(path)
     with h5py.File(path, "r") as file:
         for module in HDF5_FORMATS:
             if module.recognise(file):

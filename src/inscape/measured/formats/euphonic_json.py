@@ -90,6 +90,8 @@ def _edges(axis: Array, count: int) -> Array:
 def _intensity_unit(unit: str) -> tuple[str, float]:
     """The unit here and a factor, if intensity is per energy; otherwise the unit as it stands."""
     head, _, tail = (part.strip() for part in unit.partition("/"))
+    if unit.endswith("centimeter") and not tail:  # per 1/cm
+        head, tail = unit.removesuffix("centimeter").rstrip("* "), "1/cm"
     if tail and is_energy(tail) and head in AREAS:
         name, factor = AREAS[head]
         return f"{name}/meV", factor / energy_factor(tail)
