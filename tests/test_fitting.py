@@ -233,7 +233,7 @@ def test_many_phonons_matter_and_are_taken_off():
     true = make_measured(true_dos(), None, energy_edges=TRUE_EDGES)
     assert distance(found.dos, true) < 0.05
     heavy = dos_from_map(measured, mass=7 * MASS, temperature=KELVIN, elastic=4.0, top=33.0)  # hardly any many
-    assert distance(heavy.dos, true) > 0.3
+    assert distance(heavy.dos, true) > 0.2
 
 
 def test_errors_of_the_density_of_states_are_its_spread():

@@ -335,6 +335,17 @@ def truncated(folder):
     return path
 
 
+def endless(folder):
+    """An object 0 of size 0 in the heap of texts, which the HDF5 library would follow for ever."""
+    with h5py.File(folder / "a.h5", "w") as file:
+        file.attrs["kind"] = "powder map"
+    data = bytearray((folder / "a.h5").read_bytes())
+    first = data.index(b"GCOL") + 16
+    data[first : first + 16] = bytes(16)
+    (folder / "a.h5").write_bytes(data)
+    return folder / "a.h5"
+
+
 def foreign(folder):
     with h5py.File(folder / "a.h5", "w") as file:
         file["something"] = 1.0
@@ -382,6 +393,7 @@ def text(words):
 
 REFUSED = [
     (truncated, DataError, "damaged"),
+    (endless, DataError, "heap of texts at byte .* is damaged"),
     (foreign, DataError, r"something.*none of: NXspe"),
     (negative, DataError, "240 variances are negative"),
     (nothing_measured, DataError, "all intensities are NaN"),

@@ -15,8 +15,8 @@ from dataclasses import dataclass
 import numpy as np
 import periodictable
 import xarray as xr
+from ase.formula import Formula
 from numpy.typing import NDArray
-from pyparsing import ParseException
 
 from inscape import metrics
 from inscape.errors import DataError
@@ -228,14 +228,15 @@ def mean_mass(formula: str) -> float:
         No formula, or an element without a tabulated cross section.
     """
     try:
-        atoms = periodictable.formula(formula).atoms
-    except (ValueError, ParseException) as error:
+        atoms = Formula(formula, strict=True).count()
+    except ValueError as error:
         raise DataError(f"{formula!r} is no chemical formula; expected one such as V or Al2O3") from error
     total = share = 0.0
-    for element, count in atoms.items():
+    for symbol, count in atoms.items():
+        element = periodictable.elements.symbol(symbol)
         neutron = element.neutron
         if neutron is None or neutron.coherent is None:
-            raise DataError(f"no cross section is tabulated for {element}; give the mass instead")
+            raise DataError(f"no cross section is tabulated for {symbol}; give the mass instead")
         section = count * (float(neutron.coherent) + float(neutron.incoherent or 0.0))
         total, share = total + section, share + section / float(element.mass)
     if share <= 0:
