@@ -259,6 +259,20 @@ def test_what_lies_beyond_the_map_is_joined_on():
     assert np.isnan(found.dos["variance"].values[24:]).all()
 
 
+def test_edges_that_miss_zero_by_rounding_make_no_other_bins():
+    exact = incoherent_map()
+    rounded = exact.assign(energy_edges=exact["energy_edges"] + 1e-14)
+    a, b = (dos_from_map(x, mass=MASS, temperature=KELVIN, elastic=4.0, top=33.0).dos for x in (exact, rounded))
+    np.testing.assert_allclose(b["energy_edges"], a["energy_edges"], atol=1e-12)
+    np.testing.assert_allclose(b["intensity"], a["intensity"], rtol=1e-3)
+
+
+def test_the_distance_of_a_shift_is_the_shift():
+    a = make_measured(true_dos(), None, energy_edges=TRUE_EDGES)
+    b = make_measured(2 * true_dos(), None, energy_edges=TRUE_EDGES + 0.7)
+    assert distance(a, b) == pytest.approx(0.7, abs=0.01)
+
+
 def test_a_map_that_begins_above_the_elastic_line():
     whole = incoherent_map()
     cut_off = make_measured(

@@ -47,6 +47,9 @@ STAYS = 1e-3
 
 MOST_ROUNDS = 100
 
+FINE = 4000
+"""Bins on which two densities of states are compared."""
+
 
 @dataclass(frozen=True, eq=False)
 class FoundDos:
@@ -211,8 +214,7 @@ def _on(grid: Array, values: Array) -> Array:
 def distance(dos: xr.Dataset, other: xr.Dataset, top: float = np.inf) -> float:
     """Wasserstein-1 distance, meV, of two densities of states, each of area 1, of what lies below ``top``."""
     grids = [x["energy_edges"].values for x in (dos, other)]
-    edges = np.unique(np.concatenate(grids))
-    edges = np.append(edges[edges < top], top) if top < edges[-1] else edges
+    edges = np.linspace(min(g[0] for g in grids), min(top, max(g[-1] for g in grids)), FINE + 1)
     a, b = (
         rebin(np.nan_to_num(x["intensity"].values), grid, edges) for x, grid in zip((dos, other), grids, strict=True)
     )
@@ -270,7 +272,7 @@ def _loss(measured: xr.Dataset, q_range: tuple[float, float] | None) -> xr.Datas
     q = q_edges[rows.start : rows.stop + 1]
     values, variance = (measured[name].values[rows, first:] for name in ("intensity", "variance"))
     new = edges[first:].copy()
-    if new[0] > 0:  # nothing was measured down to 0
+    if new[0] > 1e-6:  # nothing was measured down to 0
         new = np.append(0.0, new)
         values, variance = (np.pad(x, ((0, 0), (1, 0)), constant_values=np.nan) for x in (values, variance))
     new[0] = 0.0
