@@ -40,6 +40,7 @@ DOORS = {  # one heavy library, one door
     "distributed": {"library"},
     "dask_jobqueue": {"library"},
     "zarr": {"library"},
+    "h5py": {"measured"},
     "seekpath": {"scattering"},
     "resins": {"scattering"},
     "matplotlib": {"plots"},

@@ -114,6 +114,9 @@ def test_what_was_not_measured_plays_no_part(theory, expected):
     found = fit_theory(changed, theory, instrument=Broad(), energy_range=(10, 50))
     assert found.n_bins < fit_theory(measured, theory, instrument=Broad(), energy_range=(10, 50)).n_bins
     assert "without a variance" in found.notes[0]
+    assert "one phonon only" in found.notes[1]
+    cold = fit_theory(changed.assign_attrs(temperature_K=10.0), theory, energy_range=(10, 50))
+    assert any("measured at 10 K, the theory is at 100 K" in text for text in cold.notes)
     assert np.isnan(found.spectra["residual"].values[:5, 30:]).all()
     assert np.isnan(found.spectra["residual"].values[:, centres(ENERGY) < 10]).all()
 

@@ -125,6 +125,16 @@ def test_convert_writes_any_format(tmp_path):
         assert inscape.read(tmp_path / f"out{suffix}").attrs["kind"] == "powder map"
 
 
+def test_convert_takes_either_kind_of_a_result(tmp_path):
+    from test_compare import build
+
+    build().save(tmp_path / "a.nc")
+    done = run("convert", tmp_path / "a.nc", tmp_path / "dos.csv", "--kind", "dos")
+    assert done.exit_code == 0, done.output
+    assert inscape.read(tmp_path / "dos.csv").attrs["kind"] == "density of states"
+    assert isinstance(run("convert", tmp_path / "a.nc", tmp_path / "b.csv", "--kind", "x").exception, DataError)
+
+
 # ----------------------------------------------------------------------------------------------------------- formats
 
 

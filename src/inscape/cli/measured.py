@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
@@ -18,6 +18,9 @@ if TYPE_CHECKING:
     from inscape.plots import Cut
     from inscape.scattering import Instrument
 
+KINDS: dict[str, Literal["powder map", "density of states"]] = {"powder": "powder map", "dos": "density of states"}
+"""Kinds as users write them here and in `inscape predict`."""
+
 EnergyUnit = Annotated[str | None, typer.Option(help="Unit of energies in the file, if it names none: meV, THz, cm-1.")]
 
 
@@ -27,6 +30,9 @@ def convert(
     energy_unit: EnergyUnit = None,
     ei: Annotated[float | None, typer.Option(help="Incident energy, meV, if the file does not name it.")] = None,
     temperature: Annotated[float | None, typer.Option(help="Temperature, K, if the file does not name it.")] = None,
+    kind: Annotated[
+        str | None, typer.Option(help="What to take of a result: powder or dos; the powder map unless given.")
+    ] = None,
 ) -> None:
     """Write a spectrum in another format; what it is in is recognised by its content.
 
@@ -35,7 +41,10 @@ def convert(
     """
     from inscape.measured import read, write
 
-    spectrum = read(source, energy_unit=energy_unit, incident_energy=ei, temperature=temperature)
+    if kind is not None and kind not in KINDS:
+        raise DataError(f"kind is {kind!r}; expected {' or '.join(KINDS)}")
+    what = None if kind is None else KINDS[kind]
+    spectrum = read(source, kind=what, energy_unit=energy_unit, incident_energy=ei, temperature=temperature)
     write(spectrum, target)
     sizes = " × ".join(f"{spectrum.sizes[dim]} ({dim})" for dim in spectrum["intensity"].dims)
     typer.echo(f"wrote {target}: {spectrum.attrs['kind']}, {sizes}")

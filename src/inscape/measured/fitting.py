@@ -129,6 +129,7 @@ def fit_theory(
     expected = theory_on_bins(measured, theory, instrument)
     low, high = energy_range or _default_range(measured, expected, instrument)
     use, notes = _used(measured, expected, (low, high), q_range)
+    notes += _unlike(measured, theory.dataset)
     energy = measured["energy"].values
     terms = legendre.legvander((2 * energy - low - high) / (high - low), background) if background >= 0 else None
     columns = [expected[use]]
@@ -200,6 +201,19 @@ def theory_on_bins(measured: xr.Dataset, theory: Prediction, instrument: Instrum
     found[(q_bins[:-1] < q[0] - 1e-6) | (q_bins[1:] > q[-1] + 1e-6)] = np.nan
     found[:, (bins[:-1] < signed[0] - 1e-6) | (bins[1:] > signed[-1] + 1e-6)] = np.nan
     return found
+
+
+def _unlike(measured: xr.Dataset, theory: xr.Dataset) -> list[str]:
+    """Sentences about what theory lacks or has otherwise."""
+    if measured.attrs["kind"] == DOS:
+        return []
+    notes = []
+    kelvin = float(measured.attrs.get("temperature_K", theory.attrs["temperature_K"]))
+    if abs(kelvin - theory.attrs["temperature_K"]) > 1:
+        notes.append(f"measured at {kelvin:g} K, the theory is at {float(theory.attrs['temperature_K']):g} K")
+    if "powder_multiphonon" not in theory:
+        notes.append("the theory is of one phonon only; make it with many phonons (--multiphonon)")
+    return notes
 
 
 def _signed(edges: Array, instrument: Instrument | None) -> Array:
