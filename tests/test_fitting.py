@@ -193,6 +193,8 @@ def test_figures_of_fits(theory, expected):
     figure = fit_figure(found.spectra, ["a line"], cuts=[Cut("q", 2.0, 4.0)])
     titles = [ax.get_title(loc="left") for ax in figure.axes]
     assert {"Measured", "Residual", "|Q| = 2 to 4 1/Å"} <= set(titles)
+    named = noisy(expected).assign_attrs(instrument="ARCS")
+    assert "ARCS" not in fit_figure(fit_theory(named, theory).spectra, []).get_suptitle()
 
 
 # -------------------------------------------------------------------------------------------------- density of states

@@ -125,40 +125,27 @@ def fit_theory(
     measured = check_measured(measured)
     if not -1 <= background < MOST_TERMS:
         raise DataError(f"the background has degree {background}; expected −1, for none, to {MOST_TERMS - 1}")
-    dims = KINDS[measured.attrs["kind"]]
     expected = theory_on_bins(measured, theory, instrument)
     low, high = energy_range or _default_range(measured, expected, instrument)
     use, notes = _used(measured, expected, (low, high), q_range)
     notes += _unlike(measured, theory.dataset)
-    energy = measured["energy"].values
-    terms = legendre.legvander((2 * energy - low - high) / (high - low), background) if background >= 0 else None
-    columns = [expected[use]]
-    shape = measured["intensity"].shape
-    for k in range(background + 1):
-        assert terms is not None
-        columns.append(np.broadcast_to(terms[:, k], shape)[use])
+    x = (2 * measured["energy"].values - low - high) / (high - low)
+    terms = legendre.legvander(x, max(background, 0))[:, : background + 1]
     values, variance = measured["intensity"].values[use], measured["variance"].values[use]
     known = bool(np.isfinite(variance).all())
     sigma = np.sqrt(variance) if known else np.ones_like(values)
-    found, errors, chi_square = _least_squares(np.stack(columns, axis=1) / sigma[:, None], values / sigma)
+    design = np.stack([expected[use], *(np.broadcast_to(term, use.shape)[use] for term in terms.T)], axis=1)
+    found, errors, chi_square = _least_squares(design / sigma[:, None], values / sigma)
     if not known:
-        errors = errors * np.sqrt(chi_square)
+        sigma, errors = sigma * np.sqrt(chi_square), errors * np.sqrt(chi_square)
         notes.append("the variances of the measurement are not known: all bins weigh the same")
     if found[0] <= 0:
         notes.append("the scale is not positive: this theory is not in the data")
-    smooth = np.broadcast_to(terms @ found[1:] if terms is not None else np.zeros(len(energy)), shape)
-    spectra = measured[["intensity", "variance", *(f"{dim}_edges" for dim in dims)]].copy()
-    model = found[0] * expected + smooth
-    residual = np.full(shape, np.nan)
-    residual[use] = (values - model[use]) / (sigma if known else np.sqrt(chi_square))
-    words = {"theory": found[0] * expected, "background": smooth, "model": model}
-    for name, array in words.items():
-        spectra[name] = (dims, array, {"units": measured["intensity"].attrs["units"]})
-    spectra["residual"] = (dims, residual, {"units": "σ"})
-    for name in ("formula", "temperature_K"):
-        spectra.attrs[name] = theory.dataset.attrs[name]
-    if instrument is not None:
-        spectra.attrs |= instrument.attributes()
+    residual = np.full(use.shape, np.nan)
+    residual[use] = (values - design @ found) / sigma
+    spectra = _spectra(measured, found[0] * expected, terms @ found[1:], residual)
+    spectra.attrs = {name: theory.dataset.attrs[name] for name in ("formula", "temperature_K")}
+    spectra.attrs |= instrument.attributes() if instrument is not None else {}
     return Fit(
         float(found[0]),
         float(errors[0]),
@@ -170,6 +157,17 @@ def fit_theory(
         spectra,
         notes,
     )
+
+
+def _spectra(measured: xr.Dataset, theory: Array, background: Array, residual: Array) -> xr.Dataset:
+    """Measurement and fit on the same grid, as of `Fit`."""
+    dims = KINDS[measured.attrs["kind"]]
+    spectra = measured[["intensity", "variance", *(f"{dim}_edges" for dim in dims)]].copy()
+    background = np.broadcast_to(background, theory.shape)
+    for name, array in (("theory", theory), ("background", background), ("model", theory + background)):
+        spectra[name] = (dims, array, {"units": measured["intensity"].attrs["units"]})
+    spectra["residual"] = (dims, residual, {"units": "σ"})
+    return spectra
 
 
 def theory_on_bins(measured: xr.Dataset, theory: Prediction, instrument: Instrument | None = None) -> Array:
