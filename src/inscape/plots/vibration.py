@@ -15,6 +15,7 @@ from matplotlib.patches import Circle, FancyArrowPatch
 from numpy.typing import NDArray
 
 from inscape.plots.style import COLOURS, INK, formula_text, new_axes, space_group_text, titled
+from inscape.scattering.dos import SMALLEST_ENERGY
 from inscape.units import INVERSE_CM
 from inscape.vibrations import Vibrations, displaced_cell
 from inscape.vibrations.trajectory import ATOM
@@ -86,13 +87,14 @@ def mode_figure(found: Vibrations, number: int) -> Figure:
 def caption(found: Vibrations, number: int) -> str:
     """Crystal, wave vector, number, representation, energy and activity of a mode."""
     index = next(i for i, one in enumerate(found.sets) if number - 1 in one)
-    energy = abs(float(found.energies[number - 1]))
-    imaginary = "i" if found.energies[number - 1] < -0.05 else ""
+    energy = float(found.energies[number - 1])
+    sign, imaginary = ("−", "i") if energy < -SMALLEST_ENERGY else ("", "")
     where = "Γ" if found.is_gamma else "(" + " ".join(f"{x:.3g}" for x in found.q) + ")"
     crystal = found.crystal
     first = f"{formula_text(crystal.formula)}  {space_group_text(crystal.space_group)}, mode {number} at {where}"
     words = [found.labels[index], found.activities[index]]
-    second = f"{energy:.1f}{imaginary} meV, {energy / INVERSE_CM:.0f}{imaginary} cm⁻¹"
+    values = (f"{abs(energy):.1f}", "meV"), (f"{abs(energy) / INVERSE_CM:.0f}", "cm⁻¹")
+    second = ", ".join(f"{sign}{value}{imaginary} {unit}" for value, unit in values)
     return "\n".join([first, ", ".join([second, *(word for word in words if word)])])
 
 

@@ -103,8 +103,10 @@ def vibrations(
     notes = []
     if None in labels:
         notes.append(f"no table has all irreducible representations of point group {point_group} in this setting")
-    if force_constants.has_born:
-        notes.append("without macroscopic field: polar modes are transverse; --direction gives longitudinal ones")
+    if force_constants.has_born and any("infrared" in words for words in activities):
+        notes.append(
+            "without macroscopic field, infrared-active modes are transverse: longitudinal ones need a direction"
+        )
     nothing = (None,) * len(found.sets)
     polarisations = found.polarisations.astype(complex)
     return Vibrations(
@@ -220,9 +222,10 @@ def _from_direction(force_constants: ForceConstants, q: Array, direction: ArrayL
         labels.append(_sum_of(names, shares))
         active.append(_sum_of_activities(activities, shares))
     title = " ".join(f"{x:g}" for x in given)
+    splitting = _splitting(force_constants, polarisations, sets, active, along)
     return Vibrations(
-        crystal, q, energies, polarisations, sets, tuple(labels), tuple(active),
-        _splitting(force_constants, polarisations, sets, along), point_group, (f"Γ is approached along ({title})",),
+        crystal, q, energies, polarisations, sets, tuple(labels), tuple(active), splitting, point_group,
+        (f"Γ is approached along ({title})",),
     )  # fmt: skip
 
 
@@ -243,16 +246,16 @@ def _sum_of_activities(activities: tuple[str, ...], shares: list[float]) -> str:
 
 
 def _splitting(
-    force_constants: ForceConstants, polarisations: Array, sets: tuple[tuple[int, ...], ...], along: Array
+    force_constants: ForceConstants, vectors: Array, sets: tuple[tuple[int, ...], ...], active: list[str], along: Array
 ) -> tuple[str | None, ...]:
-    """LO, TO or mixed for the sets that are polar, by the part of their dipole moment that lies along the direction."""
+    """LO, TO or mixed for infrared-active sets, by the part of their dipole moment that lies along the direction."""
     charges: Any = force_constants.phonopy.nac_params
     roots = np.sqrt(force_constants.crystal.masses)[:, None]
-    moments = np.einsum("dab,mdb->ma", np.asarray(charges["born"]), polarisations / roots)
+    moments = np.einsum("dab,mdb->ma", np.asarray(charges["born"]), vectors / roots)
     square, part = np.sum(np.abs(moments) ** 2, axis=1), np.abs(moments @ along) ** 2
-    polar = [float(square[list(one)].sum()) for one in sets]
     words: list[str | None] = []
-    for one, size in zip(sets, polar, strict=True):
-        share = float(part[list(one)].sum()) / size if size > SMALLEST_SHARE * max(polar) else None
+    for one, light in zip(sets, active, strict=True):
+        size = float(square[list(one)].sum())
+        share = float(part[list(one)].sum()) / size if "infrared" in light and size > 0 else None
         words.append(None if share is None else "LO" if share > 0.99 else "TO" if share < 0.01 else "mixed")
     return tuple(words)
