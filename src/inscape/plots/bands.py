@@ -69,7 +69,7 @@ def plot_bands(bands: BandStructure, ax: Axes) -> Axes:
         ax.set_facecolor("0.35")
     else:
         ax.set_ylabel("Energy (meV)")
-    zone = " ".join(f"{x:g}" for x in bands.zone)
+    zone = " ".join(f"{x:g}" for x in bands.zone).replace("-", "−")
     setting = f"{bands.temperature:g} K, lines {bands.fwhm:.2g} meV wide"
     return titled(ax, f"one phonon, coherent, at Q = ({zone}) + q, {setting}")
 
