@@ -27,6 +27,7 @@ from crystals import (
     pack_archive,
     phonopy_of,
     spring_matrix,
+    write_folder,
 )
 from inscape.errors import DataError, ForceConstantsError, GridError
 from inscape.lattice import modes_at, modes_on_mesh
@@ -486,6 +487,14 @@ def test_the_table_has_a_line_for_each_set_and_files_one_for_each_mode(archive, 
     assert [row["activity"] for row in data["modes"]] == expected["activity"].tolist()
     assert data["point_group"] == "6mm"
     assert data["modes"][0]["splitting"] is None
+
+
+def test_a_folder_of_a_calculation_gives_the_same(archive, tmp_path):
+    run("modes", archive, "--csv", "archive.csv")
+    run("modes", write_folder(tmp_path / "folder", ZINC_OXIDE), "--csv", "folder.csv")
+    one, other = (np.loadtxt(f"{name}.csv", delimiter=",", skiprows=1, usecols=1) for name in ("archive", "folder"))
+    assert len(one) == 12
+    np.testing.assert_allclose(one, other, atol=1e-5)
 
 
 def test_imaginary_modes_are_printed_with_minus_and_i(tmp_path):

@@ -1,4 +1,4 @@
-"""A picture of one mode: atoms of a cell as circles, nearer ones in front, and arrows where they move."""
+"""A picture of one mode: atoms of a cell as circles, nearer ones in front, and arrows over them where they move."""
 
 from __future__ import annotations
 
@@ -9,9 +9,11 @@ from ase import Atoms
 from ase.data import covalent_radii
 from ase.neighborlist import neighbor_list
 from matplotlib.axes import Axes
+from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Circle, FancyArrowPatch
+from matplotlib.patheffects import withStroke
 from numpy.typing import NDArray
 
 from inscape.plots.style import COLOURS, INK, formula_text, new_axes, space_group_text, titled
@@ -25,7 +27,7 @@ if TYPE_CHECKING:
 
 Array = NDArray[np.floating]
 
-RADIUS = 0.45
+RADIUS = 0.4
 """Of a circle over the covalent radius."""
 
 BOND = 1.15
@@ -63,13 +65,13 @@ def plot_mode(found: Vibrations, number: int, ax: Axes | None = None) -> Axes:
     colours = {symbol: COLOURS[i % len(COLOURS)] for i, symbol in enumerate(symbols)}
     seen, moved = positions @ view.T, arrows @ view.T
     depth = (seen[:, 2] - seen[:, 2].min()) / max(float(np.ptp(seen[:, 2])), 1e-9)
-    _draw_cell(ax, atoms.cell.array @ view.T)
+    _draw_cell(ax, atoms.cell.array @ view.T, 0.35 + float(radii.max()))
     _draw_bonds(ax, Atoms(atoms.numbers[which], positions), seen, depth)
     for i in np.argsort(depth):
         face = _faded(colours[names[i]], FAINT * (1 - depth[i]))
         place = float(seen[i, 0]), float(seen[i, 1])
         ax.add_patch(Circle(place, radii[i], facecolor=face, edgecolor="white", linewidth=0.5, zorder=3 + depth[i]))
-        _draw_arrow(ax, seen[i], moved[i], float(np.linalg.norm(arrows[i])), 3.001 + depth[i])
+        _draw_arrow(ax, seen[i], moved[i], _faded(INK, FAINT / 2 * (1 - depth[i])), 5 + depth[i])
     ax.set_aspect("equal")
     ax.set_axis_off()
     ax.autoscale_view()
@@ -118,13 +120,14 @@ def _view(azimuth: float, elevation: float) -> Array:
     return np.array([right, np.cross(towards, right), towards])
 
 
-def _draw_cell(ax: Axes, cell: Array) -> None:
-    """The twelve edges of the cell, and the letters of its three axes."""
+def _draw_cell(ax: Axes, cell: Array, gap: float) -> None:
+    """The twelve edges of the cell, and the letters of its three axes, so far beyond their ends, Å."""
     for start, stop in _edges():
         ax.plot(*np.array([start @ cell, stop @ cell]).T[:2], color="0.75", linewidth=0.7, zorder=1)
-    for vector, letter in zip(cell, "abc", strict=True):
-        x, y = (1.04 * vector)[:2] + 0.25 * vector[:2] / max(float(np.linalg.norm(vector[:2])), 1e-9)
-        ax.text(x, y, letter, fontsize="small", style="italic", color="0.4", ha="center", va="center")
+    for vector, letter in zip(cell[:, :2], "abc", strict=True):
+        x, y = vector * (1 + gap / max(float(np.linalg.norm(vector)), 1e-9))
+        ax.text(x, y, letter, fontsize="small", style="italic", color="0.4", ha="center", va="center", zorder=7)
+        ax.update_datalim([(x, y)])
 
 
 def _edges() -> Iterator[tuple[Array, Array]]:
@@ -142,24 +145,23 @@ def _draw_bonds(ax: Axes, atoms: Atoms, seen: Array, depth: Array) -> None:
             ax.plot(*seen[[i, j], :2].T, color=_faded("#808080", FAINT * (1 - near)), linewidth=1.4, zorder=2 + near)
 
 
-def _draw_arrow(ax: Axes, start: Array, step: Array, length: float, zorder: float) -> None:
-    """An arrow from an atom; one that points along the view has hardly any length and is left out."""
-    if length < SHORTEST * ARROW or np.linalg.norm(step[:2]) < SHORTEST * ARROW:
+def _draw_arrow(ax: Axes, start: Array, step: Array, colour: tuple[float, ...], zorder: float) -> None:
+    """An arrow from an atom, with a rim; one that points along the view has hardly any length and is left out."""
+    if np.linalg.norm(step[:2]) < SHORTEST * ARROW:
         return
     tail = float(start[0]), float(start[1])
     tip = tail[0] + float(step[0]), tail[1] + float(step[1])
     ax.add_patch(
         FancyArrowPatch(
-            tail, tip, arrowstyle="-|>", mutation_scale=9, linewidth=1.5, color=INK, shrinkA=0, shrinkB=0,
-            zorder=zorder,
+            tail, tip, arrowstyle="-|>", mutation_scale=9, linewidth=1.4, color=colour, shrinkA=0, shrinkB=0,
+            zorder=zorder, path_effects=[withStroke(linewidth=2.6, foreground="white")],
         )
     )  # fmt: skip
     ax.update_datalim([tip])
 
 
 def _faded(colour: str, share: float) -> tuple[float, ...]:
-    from matplotlib.colors import to_rgb
-
+    """A colour, so far on the way to white."""
     return tuple(float(x) for x in (1 - share) * np.array(to_rgb(colour)) + share)
 
 
