@@ -20,7 +20,7 @@ def bands(
         str | None, typer.Option(help="Labels, parts set off by |: 'G X U | K G L'; by seekpath unless given.")
     ] = None,
     zone: Annotated[
-        str | None, typer.Option(help="Reflection h,k,l to which q is added; a strong one without small indices.")
+        str | None, typer.Option(help="Reflection h,k,l to which q is added; a strong one unless given.")
     ] = None,
     temperature: Temperature = 300.0,
     fwhm: Annotated[

@@ -25,7 +25,7 @@ from inscape.scattering import (
 from inscape.scattering.path import GAMMA
 from inscape.scattering.resolution import FWHM
 from inscape.spectra import centres, uniform_edges
-from inscape.structures import Crystal
+from inscape.structures import Crystal, laue_rotations
 from inscape.vibrations.modes import GAMMA_NAMES
 
 Array = NDArray[np.floating]
@@ -140,10 +140,11 @@ def band_structure(
 
 
 def default_zone(crystal: Crystal) -> Array:
-    """A strong reflection (h k l) with no small index, r.l.u. of the conventional cell, shape (3,).
+    """A strong reflection (h k l) in a general direction, r.l.u. of the conventional cell, shape (3,).
 
-    Acoustic phonons scatter much near a strong one, and none of their polarisations is seen where Q is perpendicular
-    to it. Of the reflections with |G| in `ZONES`, it is that of the largest |F|²·|hkl|/|G|³, F = Σ b_d exp(iG·r_d).
+    Acoustic phonons scatter much near a strong one, and modes are not seen where they move perpendicular to Q, which
+    along directions of symmetry most do. Of the reflections with |G| in `ZONES`, it is that of the largest
+    m·|F|²·|hkl|/|G|³, with F = Σ b_d exp(iG·r_d) and m the number of equivalent reflections.
     """
     steps = np.ceil(ZONES[1] * np.linalg.norm(crystal.lattice, axis=1) / (2 * np.pi)).astype(int)
     indices = np.stack(np.meshgrid(*[np.arange(-n, n + 1) for n in steps], indexing="ij"), axis=-1).reshape(-1, 3)
@@ -152,7 +153,9 @@ def default_zone(crystal: Crystal) -> Array:
     indices, moduli = indices[inside], moduli[inside]
     hkl = np.rint(indices @ crystal.reciprocal @ np.linalg.inv(crystal.reciprocal_conventional))
     factors = np.exp(2j * np.pi * indices @ crystal.positions.T) @ scattering_lengths(crystal).coherent
-    score = np.abs(factors) ** 2 * np.abs(hkl.prod(axis=1)) / moduli**3
+    rotations = laue_rotations(crystal)
+    kept = np.all(np.einsum("ia,nab->nib", indices, rotations) == indices, axis=-1).sum(axis=0)
+    score = len(rotations) / kept * np.abs(factors) ** 2 * np.abs(hkl.prod(axis=1)) / moduli**3
     best = np.lexsort((*(-hkl.T[::-1]), -(score / score.max()).round(6)))[0]
     return np.asarray(hkl[best])
 
