@@ -46,7 +46,8 @@ def displaced_cell(found: Vibrations, number: int) -> tuple[Atoms, NDArray[np.co
 
     References
     ----------
-    M. Born, K. Huang, Dynamical Theory of Crystal Lattices (1954), with the phases of phonopy's eigenvectors.
+    A. Togo, manual of fropho (2009), "Relation between eigenvector and atomic displacements", eq. 3.22: the convention
+    of phonopy's eigenvectors.
     """
     crystal = found.crystal
     polarisation = found.polarisations[check_mode(found, number)]
