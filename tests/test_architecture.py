@@ -19,7 +19,7 @@ LAYERS = [  # a unit is a module or a folder; each may import the units above it
     {"structures", "spectra", "metrics"},
     {"lattice"},
     {"scattering", "thermodynamics"},
-    {"potentials"},
+    {"potentials", "vibrations"},
     {"library"},
     {"training"},
     {"autoencoders"},

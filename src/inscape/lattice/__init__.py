@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from inscape.lattice.displacements import Displacements, check_repetitions, displace, repetitions_of_length
     from inscape.lattice.force_constants import ForceConstants, from_phonopy, is_calculation, read_force_constants
-    from inscape.lattice.modes import Modes, modes_at, modes_on_mesh
+    from inscape.lattice.modes import Modes, mesh_spacing, modes_at, modes_on_mesh
 
 __all__ = [
     "Displacements",
@@ -15,13 +15,14 @@ __all__ = [
     "displace",
     "from_phonopy",
     "is_calculation",
+    "mesh_spacing",
     "modes_at",
     "modes_on_mesh",
     "read_force_constants",
     "repetitions_of_length",
 ]
 
-_HOME = dict.fromkeys(("Modes", "modes_at", "modes_on_mesh"), "modes") | dict.fromkeys(
+_HOME = dict.fromkeys(("Modes", "mesh_spacing", "modes_at", "modes_on_mesh"), "modes") | dict.fromkeys(
     ("Displacements", "check_repetitions", "displace", "repetitions_of_length"), "displacements"
 )
 

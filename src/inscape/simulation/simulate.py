@@ -1,15 +1,16 @@
-"""The one function of this folder that users call."""
+"""The functions of this folder that users call."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
 
-from inscape.errors import StructureError
+from inscape.errors import ForceConstantsError, StructureError
 from inscape.lattice import (
     ForceConstants,
     check_repetitions,
@@ -97,17 +98,76 @@ def simulate(
     A. Togo, L. Chaput, T. Tadano, I. Tanaka, J. Phys.: Condens. Matter 35, 353001 (2023): finite displacements.
     """
     settings = SpectraSettings(temperature, plane, **options)
+    found = force_constants_of(
+        structure,
+        engine,
+        relax=relax,
+        length=length,
+        supercell=supercell,
+        isotopes=settings.isotopes,
+        cache=cache,
+        progress=progress,
+    )
+    return spectra_of(
+        found.force_constants, settings, engine=found.engine, warnings=found.warnings, extra=found.attributes
+    )
+
+
+@dataclass(frozen=True, eq=False)
+class Computed:
+    """Force constants and where they come from.
+
+    Parameters
+    ----------
+    force_constants
+        Of the crystal.
+    engine
+        What made them.
+    warnings
+        Why they are not to be trusted.
+    attributes
+        Further attributes of results: ``supercell`` and ``relaxed``.
+    """
+
+    force_constants: ForceConstants
+    engine: str
+    warnings: tuple[str, ...] = ()
+    attributes: Mapping[str, Any] = field(default_factory=dict)
+
+
+def force_constants_of(
+    structure: Any,
+    engine: str | Engine = "sevennet-0",
+    *,
+    relax: bool = True,
+    length: float = 10.0,
+    supercell: ArrayLike | None = None,
+    isotopes: Mapping[str | int, str | int] | None = None,
+    cache: str | Path | None = None,
+    progress: Progress | None = None,
+) -> Computed:
+    """Force constants of whatever `simulate` takes, by the same road and from the same cache.
+
+    The parameters are those of `simulate`, and so is what it raises. Files of spectra are refused: they hold no force
+    constants. Isotopes are looked at only, so that what will be refused is refused before hours of work.
+    """
     if isinstance(structure, ForceConstants):
-        return spectra_of(structure, settings, engine="force constants")
-    if isinstance(structure, str | Path) and is_calculation(Path(structure).expanduser()):
+        return Computed(structure, "force constants")
+    if isinstance(structure, str | Path):
         place = Path(structure).expanduser()
-        return spectra_of(read_force_constants(place), settings, engine=f"force constants of {place.name}")
+        if place.suffix == ".nc":
+            raise ForceConstantsError(
+                f"{place}: a file of spectra holds no force constants; give the structure or calculation itself, as "
+                "inscape simulate takes it (what it has computed is kept)"
+            )
+        if is_calculation(place):
+            return Computed(read_force_constants(place), f"force constants of {place.name}")
     if supercell is not None:
         supercell = check_repetitions(supercell)
     potential = engine_by_name(engine) if isinstance(engine, str) else engine
     crystal = symmetrised(read_structure(structure))
-    if settings.isotopes:
-        crystal.with_isotopes(settings.isotopes)  # what is refused is refused before hours of work
+    if isotopes:
+        crystal.with_isotopes(isotopes)
     folder = Path(cache).expanduser() if cache is not None else user_cache() / "forces"
     warnings = []
     if relax:
@@ -118,12 +178,11 @@ def simulate(
             warnings.append(f"the relaxation ended with forces above {LARGEST_FORCE:g} eV/Å")
     repetitions = check_repetitions(repetitions_of_length(crystal, length) if supercell is None else supercell)
     force_constants = computed_force_constants(crystal, potential, repetitions, folder, progress=progress)
-    extra = {
+    attributes = {
         "supercell": "; ".join(" ".join(str(x) for x in row) for row in repetitions.tolist()),
         "relaxed": int(relax),
     }
-    name = f"{potential.name} ({potential.version})"
-    return spectra_of(force_constants, settings, engine=name, warnings=warnings, extra=extra)
+    return Computed(force_constants, f"{potential.name} ({potential.version})", tuple(warnings), attributes)
 
 
 def computed_force_constants(

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from inscape.cells.elements import NOBLE_GASES, NOT_METALS
-from inscape.lattice import ForceConstants, Modes, modes_on_mesh
+from inscape.lattice import ForceConstants, Modes, mesh_spacing, modes_on_mesh
 from inscape.results import Prediction, make_prediction
 from inscape.scattering import (
     density_of_states,
@@ -28,9 +28,6 @@ from inscape.spectra import centres, uniform_edges
 from inscape.structures import Crystal
 
 Array = NDArray[np.floating]
-
-FINE_MESH, COARSE_MESH, FINE_ATOMS = 0.06, 0.12, 12
-"""Largest distance between wave vectors of the mesh of modes, 1/Å, in cells of at most so many atoms and in others."""
 
 WORST_IMAGINARY = 1e-3
 """Above this share of imaginary modes there is a warning."""
@@ -65,14 +62,12 @@ def spectra_of(
     if settings.isotopes:
         force_constants = force_constants.with_isotopes(settings.isotopes)
     crystal = force_constants.crystal
-    modes = modes_on_mesh(force_constants, FINE_MESH if crystal.n_atoms <= FINE_ATOMS else COARSE_MESH)
+    modes = modes_on_mesh(force_constants, mesh_spacing(crystal))
     imaginary = imaginary_modes(modes)
     top = settings.emax or max(1.1 * float(modes.energies.max()), 5.0)
     edges = uniform_edges(top, settings.de, name="energy")
     q = " ".join(f"{x:.3g}" for x in imaginary.q)
-    found = list(warnings)
-    if not force_constants.has_born and is_polar(crystal):
-        found.append("no Born charges are known, so that the splitting of polar modes (LO–TO) is missing")
+    found = [*warnings, *missing_charges(force_constants)]
     if imaginary.share > WORST_IMAGINARY:
         found.append(
             f"{imaginary.share:.1%} of the modes are imaginary, down to {imaginary.lowest:.1f} meV at q = ({q}), and "
@@ -105,6 +100,13 @@ def spectra_of(
             **({"warning": "; ".join(found)} if found else {}),
         },
     )
+
+
+def missing_charges(force_constants: ForceConstants) -> list[str]:
+    """A warning where a polar crystal has no Born charges."""
+    if force_constants.has_born or not is_polar(force_constants.crystal):
+        return []
+    return ["no Born charges are known, so that the splitting of polar modes (LO–TO) is missing"]
 
 
 def is_polar(crystal: Crystal) -> bool:
