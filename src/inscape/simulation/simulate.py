@@ -7,11 +7,13 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
 from inscape.errors import StructureError
 from inscape.lattice import (
+    Displacements,
     ForceConstants,
+    boundary_share,
     check_repetitions,
     displace,
     is_calculation,
@@ -23,9 +25,16 @@ from inscape.potentials import engine as engine_by_name
 from inscape.results import Prediction
 from inscape.scattering.plane import HK0
 from inscape.simulation.cache import digest, kept, user_cache
+from inscape.simulation.charges import find_charges
 from inscape.simulation.relaxation import LARGEST_FORCE, relaxed, symmetrised
 from inscape.simulation.spectra import SpectraSettings, spectra_of
 from inscape.structures import Crystal, read_structure
+
+WORST_RESIDUAL = 0.05
+"""A crystal in which larger forces are left than this, eV/Å, is warned of."""
+
+WORST_BOUNDARY = 0.1
+"""So is a supercell at whose boundary force constants are larger than this share of the largest between two atoms."""
 
 Progress = Callable[[int, int, str], None]
 """Takes how many supercells are done, how many there are, and what was done last."""
@@ -40,6 +49,8 @@ def simulate(
     relax: bool = True,
     length: float = 10.0,
     supercell: ArrayLike | None = None,
+    born: str | Path | None = None,
+    born_from: str | Path | None = None,
     cache: str | Path | None = None,
     progress: Progress | None = None,
     **options: Any,
@@ -50,7 +61,7 @@ def simulate(
     ----------
     structure
         What `inscape.read_structure` takes. Or a calculation that exists, which needs no engine: `ForceConstants`, or
-        what `inscape.read_force_constants` takes (a phonopy yaml file or folder, an archive of the phonondb).
+        what `inscape.read_force_constants` takes (files of phonopy, CASTEP or Euphonic, archives of the phonondb).
     engine
         Name of an interatomic potential (`inscape.potentials.engine_names`), ``ase:package.module:factory`` for any
         calculator of ASE, or an `inscape.potentials.Engine`.
@@ -64,6 +75,11 @@ def simulate(
         The supercell is the conventional cell, repeated until opposite faces are at least this far apart, Å.
     supercell
         Instead of it, basis vectors in units of the conventional cell: three whole numbers, or rows of shape (3, 3).
+    born
+        File of Born charges and dielectric tensor, which potentials do not know: a BORN file of phonopy in the frame
+        and the order of the atoms of the structure's primitive cell, or a calculation of the same crystal in any.
+    born_from
+        Library of spectra in which to look for them by structure.
     cache
         Folder where forces are kept, so that an interrupted simulation goes on and a repeated one computes none;
         ``inscape`` in the user's cache folder unless given.
@@ -76,14 +92,14 @@ def simulate(
     -------
     Prediction
         As from `inscape.predict`. Its ``engine`` names the potential, or the file; its ``warning`` says where LO–TO
-        splitting is missing, modes are imaginary, or the crystal did not come to rest.
+        splitting is missing, modes are imaginary, the supercell is short, or the crystal did not come to rest.
 
     Raises
     ------
     StructureError
         A structure that cannot be used, or that the engine does not know.
     ForceConstantsError
-        A calculation that cannot be read.
+        A calculation that cannot be read, Born charges that are not there or do not fit.
     EngineError, MissingPackageError
         An engine that does not exist or is not installed.
     GridError, DataError
@@ -94,15 +110,18 @@ def simulate(
     A. Togo, L. Chaput, T. Tadano, I. Tanaka, J. Phys.: Condens. Matter 35, 353001 (2023): finite displacements.
     """
     settings = SpectraSettings(temperature, plane, **options)
-    if isinstance(structure, ForceConstants):
-        return spectra_of(structure, settings, engine="force constants")
-    if isinstance(structure, str | Path) and is_calculation(Path(structure).expanduser()):
-        place = Path(structure).expanduser()
-        return spectra_of(read_force_constants(place), settings, engine=f"force constants of {place.name}")
+    existing = _existing(structure)
+    if existing is not None:
+        force_constants, name = existing
+        charges, source = find_charges(force_constants.crystal, born, born_from)
+        if charges:
+            force_constants = force_constants.with_charges(charges)
+        return spectra_of(force_constants, settings, engine=name, extra={"born_source": source} if charges else {})
     if supercell is not None:
         supercell = check_repetitions(supercell)
     potential = engine_by_name(engine) if isinstance(engine, str) else engine
     crystal = symmetrised(read_structure(structure))
+    charges, source = find_charges(crystal, born, born_from)
     folder = Path(cache).expanduser() if cache is not None else user_cache() / "forces"
     warnings = []
     if relax:
@@ -112,13 +131,38 @@ def simulate(
         if not at_rest:
             warnings.append(f"the relaxation ended with forces above {LARGEST_FORCE:g} eV/Å")
     repetitions = check_repetitions(repetitions_of_length(crystal, length) if supercell is None else supercell)
-    force_constants = computed_force_constants(crystal, potential, repetitions, folder, progress=progress)
+    displacements = displace(crystal, repetitions)
+    forces = computed_forces(displacements, potential, folder, progress=progress)
+    residual = float(np.linalg.norm(forces[0], axis=1).max())
+    if residual > WORST_RESIDUAL:
+        warnings.append(f"forces up to {residual:.2g} eV/Å are left in the crystal and taken off: it is not at rest")
+    force_constants = displacements.force_constants(forces)
+    share = boundary_share(force_constants)
+    if share > WORST_BOUNDARY:
+        warnings.append(
+            f"the supercell is short: force constants at its boundary are still {share:.0%} of the largest between two "
+            "atoms; take a larger length"
+        )
     extra = {
         "supercell": "; ".join(" ".join(str(x) for x in row) for row in repetitions.tolist()),
         "relaxed": int(relax),
+        "residual_force_eV_per_angstrom": residual,
+        "boundary_share": share,
+        **({"born_source": source} if charges else {}),
     }
+    if charges:
+        force_constants = force_constants.with_charges(charges)
     name = f"{potential.name} ({potential.version})"
     return spectra_of(force_constants, settings, engine=name, warnings=warnings, extra=extra)
+
+
+def _existing(structure: Any) -> tuple[ForceConstants, str] | None:
+    """Force constants that exist, and what they are called; None for a structure."""
+    if isinstance(structure, ForceConstants):
+        return structure, "force constants"
+    if isinstance(structure, str | Path) and is_calculation(place := Path(structure).expanduser()):
+        return read_force_constants(place), f"force constants of {place.name}"
+    return None
 
 
 def computed_force_constants(
@@ -138,6 +182,13 @@ def computed_force_constants(
         Called after each supercell.
     """
     displacements = displace(crystal, repetitions)
+    return displacements.force_constants(computed_forces(displacements, engine, cache, progress=progress))
+
+
+def computed_forces(
+    displacements: Displacements, engine: Engine, cache: Path, *, progress: Progress | None = None
+) -> list[NDArray[np.float64]]:
+    """Forces in each of the supercells, shape (n_supercell, 3), eV/Å: from the folder, or computed and kept there."""
     supercells = displacements.supercells
     forces = []
     for number, atoms in enumerate(supercells):
@@ -148,4 +199,4 @@ def computed_force_constants(
         forces.append(np.asarray(found))
         if progress is not None:
             progress(number + 1, len(supercells), f"supercell of {len(atoms)} atoms")
-    return displacements.force_constants(forces)
+    return forces
