@@ -116,7 +116,11 @@ PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["
 def test_every_package_that_is_imported_is_asked_for():
     requirements = {*PROJECT["dependencies"]}.union(*PROJECT["optional-dependencies"].values())
     asked_for = {re.match(r"[\w.-]+", requirement)[0] for requirement in requirements}
-    foreign = {name.split(".")[0] for path in FILES for name in imports(path)} - sys.stdlib_module_names - {"inscape", *NO_EXTRA}
+    foreign = (
+        {name.split(".")[0] for path in FILES for name in imports(path)}
+        - sys.stdlib_module_names
+        - {"inscape", *NO_EXTRA}
+    )
     assert {PACKAGES.get(name, name.replace("_", "-")) for name in foreign} <= asked_for
 
 

@@ -33,8 +33,10 @@ from inscape.structures import Crystal, read_structure
 WORST_RESIDUAL = 0.05
 """A crystal in which larger forces are left than this, eV/Å, is warned of."""
 
-WORST_BOUNDARY = 0.1
-"""So is a supercell at whose boundary force constants are larger than this share of the largest between two atoms."""
+WORST_BOUNDARY = 0.2
+"""So is a supercell at whose boundary force constants are larger than this share of the largest between two atoms. In
+Si, MgO, NaCl, CaO, Al and Cu (CHGNet), densities of states were within 0.07 meV (Wasserstein-1) of those of larger
+supercells where the share was below 0.1, and at least 0.26 meV off where it was above 0.4."""
 
 Progress = Callable[[int, int, str], None]
 """Takes how many supercells are done, how many there are, and what was done last."""

@@ -13,6 +13,7 @@ from inscape.cells.elements import NOBLE_GASES, NOT_METALS
 from inscape.lattice import ForceConstants, Modes, modes_on_mesh
 from inscape.results import KINDS, Prediction, check_kinds, make_prediction
 from inscape.scattering import (
+    ImaginaryModes,
     check_plane,
     check_temperature,
     density_of_states,
@@ -36,6 +37,10 @@ FINE_MESH, COARSE_MESH, FINE_ATOMS = 0.06, 0.12, 12
 
 WORST_IMAGINARY = 1e-3
 """Above this share of imaginary modes there is a warning."""
+
+
+NAMED = 4
+"""So many of the wave vectors where modes are imaginary are named in it; the file names all."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -94,15 +99,14 @@ def spectra_of(
     imaginary = imaginary_modes(modes)
     top = settings.emax or max(1.1 * float(modes.energies.max()), 5.0)
     edges = uniform_edges(top, settings.de, name="energy")
-    q = " ".join(f"{x:.3g}" for x in imaginary.q)
     found = list(warnings)
     if not force_constants.has_born and is_polar(crystal):
-        found.append("no Born charges are known, so that the splitting of polar modes (LO–TO) is missing")
-    if imaginary.share > WORST_IMAGINARY:
         found.append(
-            f"{imaginary.share:.1%} of the modes are imaginary, down to {imaginary.lowest:.1f} meV at q = ({q}), and "
-            "left out: the crystal is unstable in these force constants"
+            "no Born charges are known, so that the splitting of polar modes (LO–TO) is missing; give them as born or "
+            "born_from"
         )
+    if imaginary.share > WORST_IMAGINARY:
+        found.append(_instability(imaginary))
     return make_prediction(
         crystal=crystal,
         energy_edges=edges,
@@ -115,11 +119,26 @@ def spectra_of(
             "born_charges": int(force_constants.has_born),
             "imaginary_share": imaginary.share,
             "imaginary_lowest_meV": imaginary.lowest,
-            "imaginary_q": q,
+            "imaginary_q": _words(imaginary.q),
+            "imaginary_points": "; ".join(f"{_words(q)}: {energy:.2f} meV" for q, energy in imaginary.points),
             **(extra or {}),
             **({"warning": "; ".join(found)} if found else {}),
         },
     )
+
+
+def _instability(imaginary: ImaginaryModes) -> str:
+    """The warning of imaginary modes; of many wave vectors the worst."""
+    places = ", ".join(f"({_words(q)})" for q, _ in imaginary.points[:NAMED])
+    others = f" and {len(imaginary.points) - NAMED} more" if len(imaginary.points) > NAMED else ""
+    return (
+        f"{imaginary.share:.1%} of the modes are imaginary, down to {imaginary.lowest:.1f} meV, at q = "
+        f"{places}{others}, and left out: the crystal is unstable in these force constants"
+    )
+
+
+def _words(q: Iterable[float]) -> str:
+    return " ".join(f"{x:.3g}" for x in q)
 
 
 def is_polar(crystal: Crystal) -> bool:
