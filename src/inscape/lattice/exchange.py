@@ -256,7 +256,8 @@ def spectrum_from_euphonic(spectrum: euphonic.Spectrum1D | euphonic.Spectrum2D) 
     -------
     xr.DataArray
         Of dimensions (energy) or (q, energy), the bin edges in ``energy_edges`` and ``q_edges`` of its attributes.
-        The unit is that of `spectrum_to_euphonic`, or, for spectra that Euphonic computed, 1/meV or barn/meV.
+        The unit is that of `spectrum_to_euphonic`, or, for spectra that Euphonic computed, 1/meV or barn/meV; the area
+        stays as it is, so that a density of states of Euphonic's is an average over atoms.
 
     Raises
     ------
@@ -264,22 +265,25 @@ def spectrum_from_euphonic(spectrum: euphonic.Spectrum1D | euphonic.Spectrum2D) 
         Axes or values in other units.
     """
     two = hasattr(spectrum, "z_data")
-    names, targets = (("q", "energy"), ("1/angstrom", "meV")) if two else (("energy",), ("meV",))
+    names = ("q", "energy") if two else ("energy",)
     bins = [spectrum.get_bin_edges(bin_ax=axis) for axis in "xy"] if two else [spectrum.get_bin_edges()]
     values = spectrum.z_data if two else spectrum.y_data
-    label = spectrum.metadata.get("units")
-    candidates = {label: UNITS[label]} if label in UNITS else {"1/meV": "1/meV", "barn/meV": "barn/meV"}
-    unit = next((name for name, target in candidates.items() if values.check(target)), None)
-    if unit is None or not all(b.is_compatible_with(t) for b, t in zip(bins, targets, strict=True)):
+    areas = values * bins[-1].units
+    label = next((name for unit, name in (("", "1/meV"), ("barn", "barn/meV")) if areas.check(unit)), None)
+    energies = bins[-1].check("[energy]") or bins[-1].check("1/[length]")
+    if label is None or not energies or not (bins[0].check("1/[length]") or not two):
         raise DataError(
             f"the spectrum of Euphonic has axes in {', '.join(str(b.units) for b in bins)} and values in "
-            f"{values.units}; expected energies (and wave vectors), and 1/meV or barn/meV"
+            f"{values.units}; expected energies (before them wave vectors), and numbers or cross sections per energy"
         )
-    edges = [b.to(target).magnitude for b, target in zip(bins, targets, strict=True)]
-    coordinates = {name: 0.5 * (e[1:] + e[:-1]) for name, e in zip(names, edges, strict=True)}
+    with np.errstate(divide="ignore"):  # 0 1/cm becomes 0 meV by way of a wavelength
+        edges = [b.to(unit).magnitude for b, unit in zip(bins, ("1/angstrom", "meV")[-len(bins) :], strict=True)]
+    per_mev = np.ptp(bins[-1].magnitude) / np.ptp(edges[-1])
+    numbers = areas.to("barn" if "barn" in label else "").magnitude * per_mev
+    unit = spectrum.metadata.get("units", label)
     attributes = {"units": unit, **{f"{name}_edges": e for name, e in zip(names, edges, strict=True)}}
-    name = spectrum.metadata.get("name") or None
-    data = xr.DataArray(values.to(candidates[unit]).magnitude, coordinates, names, name=name, attrs=attributes)
-    for axis, axis_unit in zip(names, ("1/Å", "meV") if two else ("meV",), strict=True):
-        data[axis].attrs["units"] = axis_unit
+    coordinates = {name: 0.5 * (e[1:] + e[:-1]) for name, e in zip(names, edges, strict=True)}
+    data = xr.DataArray(numbers, coordinates, names, name=spectrum.metadata.get("name") or None, attrs=attributes)
+    for name in names:
+        data[name].attrs["units"] = "1/Å" if name == "q" else "meV"
     return data
