@@ -182,7 +182,7 @@ from ase.build import bulk
 import inscape
 
 def simulate(cache):
-    options = {"supercell": (2, 2, 2), "relax": False, "kinds": ("dos",), "de": 1.0}
+    options = {"supercell": (2, 2, 1), "relax": False, "kinds": ("dos",), "de": 1.0}
     return inscape.simulate(crystal, "ase:ase.calculators.emt:EMT", cache=cache, **options).dataset
 
 crystal = bulk("Cu", cubic=True, a=3.75).repeat((1, 1, 2))
@@ -198,7 +198,7 @@ for _ in range(10):
     if not child:
         simulate(folder / "two")
         os._exit(0)
-    time.sleep(moments.uniform(0, seconds / 8))
+    time.sleep(moments.uniform(0, seconds / 3))
     os.kill(child, signal.SIGKILL)
     killed += os.WIFSIGNALED(os.waitpid(child, 0)[1])
 counted = len(list((folder / "two").rglob("*.npz")))
