@@ -53,6 +53,7 @@ STAGES = [  # where a function is looked up, its name, its stage; the time of on
     (wave_vectors, "share_by_symmetry", SYMMETRY),
     (render, "density_of_states", DENSITIES),
     (render, "displacements", DENSITIES),
+    (render, "Shells", FACTORS),
     (render, "powder_map", FACTORS),
     (render, "powder_points", FACTORS),
     (render, "plane_map", FACTORS),

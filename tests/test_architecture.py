@@ -26,6 +26,7 @@ LAYERS = [  # a unit is a module or a folder; each may import the units above it
     {"structure_model"},
     {"plots", "properties"},
     {"results"},
+    {"settings"},
     {"prediction", "simulation", "measured"},
     {"compare", "explore", "evaluation", "testing"},
     {"cli", "web"},

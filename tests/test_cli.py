@@ -68,7 +68,7 @@ BAD = {
 }
 
 
-def stand_in(crystals, *, temperature, plane, kinds, emax, de, qmax, dq):
+def stand_in(crystals, *, temperature, plane, kinds, emax, de, qmax, dq, **seen):
     """Predictions of the right form, of an Einstein solid; potassium is foreign, iodine is refused."""
     found = []
     for crystal in crystals:

@@ -19,7 +19,8 @@ from inscape.lattice import (
     spectrum_to_euphonic,
     to_euphonic,
 )
-from inscape.simulation import SpectraSettings, spectra_of
+from inscape.settings import SpectraSettings
+from inscape.simulation import spectra_of
 
 euphonic = pytest.importorskip("euphonic")
 

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from scipy.spatial.transform import Rotation
 
 from crystals import BRUCITE, MATERIALS, NACL, QUARTZ, SILICON, UNSTABLE, ZINC_OXIDE, force_constants_of, phonopy_of
-from inscape.errors import DataError, GridError, StructureError
+from inscape.errors import DataError, GridError, InscapeError, StructureError
 from inscape.lattice import from_phonopy, modes_at, modes_on_mesh, read_force_constants
 from inscape.metrics import wasserstein
 from inscape.scattering import (
@@ -32,6 +32,8 @@ from inscape.scattering import (
     self_part,
     to_scattering,
 )
+from inscape.scattering.powder import Shells
+from inscape.scattering.products import products
 from inscape.scattering.wave_vectors import share_by_symmetry, spectra_at
 from inscape.spectra import native_energy_edges, uniform_edges
 from inscape.structures import Crystal, laue_rotations
@@ -384,7 +386,7 @@ def test_single_points_of_a_powder():
     lengths, tensors = scattering_lengths(fc.crystal), displacements(modes, 10.0)
     edges = np.linspace(0, 8, 9)
     rng = np.random.default_rng(0)
-    vectors, spectra = powder_points(modes, edges, EDGES, lengths, tensors, n_points=40, rng=rng)
+    vectors, spectra = powder_points(modes, Shells(modes, edges), EDGES, lengths, tensors, n_points=40, rng=rng)
     assert spectra.shape == (40, 300)
     direct = at(fc, vectors)
     np.testing.assert_allclose(spectra @ np.diff(EDGES), intensities(direct, vectors, tensors).sum(axis=1), rtol=1e-6)
@@ -544,3 +546,24 @@ def test_forces_in_an_archive_and_springs_scatter_alike():
     vectors = wave_vectors(5)
     both = (from_phonopy(ph), force_constants_of(QUARTZ))
     agree(*(broadened((m := at(fc, vectors)).energies, intensities(m, vectors)) for fc in both))
+
+
+# ---- devices
+
+
+def test_structure_factors_are_the_same_on_a_device(monkeypatch):
+    """torch's CPU stands for a GPU: one padded batch instead of one product after another."""
+    rng = np.random.default_rng(0)
+    index = np.array([0, 0, 2, 5, 5, 5])
+    vectors = rng.normal(size=(6, 4)) + 1j * rng.normal(size=(6, 4))
+    matrices = rng.normal(size=(7, 4, 4)) + 1j * rng.normal(size=(7, 4, 4))
+    expected = np.einsum("imn,in->im", matrices[index], vectors)
+    np.testing.assert_allclose(products(vectors, index, matrices), expected, rtol=1e-12)
+    monkeypatch.setenv("INSCAPE_DEVICE", "cpu")
+    np.testing.assert_allclose(products(vectors, index, matrices), expected, rtol=1e-12)
+
+
+def test_a_device_that_is_not_there_is_named(monkeypatch):
+    monkeypatch.setenv("INSCAPE_DEVICE", "abacus")
+    with pytest.raises(InscapeError, match="INSCAPE_DEVICE = 'abacus' cannot be used"):
+        products(np.ones((1, 1), dtype=complex), np.array([0]), np.ones((1, 1, 1), dtype=complex))

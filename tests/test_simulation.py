@@ -19,10 +19,11 @@ from inscape.errors import DataError, EngineError, ForceConstantsError, GridErro
 from inscape.lattice import boundary_share, check_repetitions, displace, repetitions_of_length
 from inscape.potentials import Engine, engine, engine_names
 from inscape.results import VARIABLES, Prediction
+from inscape.settings import SpectraSettings
 from inscape.simulation.cache import kept
 from inscape.simulation.relaxation import relaxed, symmetrised
 from inscape.simulation.simulate import computed_force_constants
-from inscape.simulation.spectra import SpectraSettings, is_polar, spectra_of
+from inscape.simulation.spectra import is_polar, spectra_of
 from inscape.testing import check_engine
 from test_cli import run, run_main
 

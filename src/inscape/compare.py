@@ -19,7 +19,8 @@ from numpy.typing import NDArray
 from inscape import metrics
 from inscape.errors import DataError
 from inscape.properties import atom_masses, complete_dos
-from inscape.results import COORDINATES, VARIABLES, Prediction
+from inscape.results import COORDINATES, SEEN, VARIABLES, Prediction
+from inscape.scattering import Setting
 from inscape.spectra import centres, rebin, smooth, uniform_edges
 from inscape.thermodynamics import heat_capacity
 
@@ -41,6 +42,10 @@ CAPTURED, MARGIN = 0.999, 10.0
 """R² is taken up to so many meV above the energy that holds this share of the modes of either."""
 
 
+INSTRUMENT = "instrument_spectrum"
+"""The variable of spectra of banks."""
+
+
 @dataclass(frozen=True, eq=False)
 class Comparison:
     """One result beside the reference.
@@ -50,13 +55,14 @@ class Comparison:
     reference, other
         Names of the two.
     figures
-        By kind of spectrum, "dos", "powder" or "crystal", then by name; names end in their unit.
+        By kind of spectrum, "dos", "powder", "crystal" or "instrument", then by name; names end in their unit.
     notes
         What was left out, and where the two are not alike, in sentences.
     spectra
         Of each kind that was compared, a variable with the dimension ``source`` (reference, other) in front, on the
-        common grid, smoothed: "dos", 1/meV per atom, (source, energy_dos), "powder", (source, q, energy), and
-        "crystal", (source, h, k, energy), barn sr⁻¹ meV⁻¹ per atom; the edges of the grid as ``…_edges``.
+        common grid, smoothed: "dos", 1/meV per atom, (source, energy_dos), "powder", (source, q, energy), "crystal",
+        (source, h, k, energy), and "instrument_spectrum", (source, bank, energy), barn sr⁻¹ meV⁻¹ per atom; the edges
+        of the grid as ``…_edges``.
     """
 
     reference: str
@@ -88,7 +94,7 @@ def compare_files(paths: Sequence[str | Path], *, sigma: float = SIGMA) -> list[
 def compare(
     reference: Prediction, other: Prediction, *, names: tuple[str, str] = ("reference", "other"), sigma: float = SIGMA
 ) -> Comparison:
-    """Compare the kinds of spectra that both results hold.
+    """Compare the kinds of spectra that both results hold, and those of the banks of one instrument.
 
     Parameters
     ----------
@@ -106,18 +112,13 @@ def compare(
     Raises
     ------
     DataError
-        Other atoms, maps of another temperature, or no kind of spectrum in common.
+        Other atoms, isotopes, maps of another temperature, or no kind of spectrum in common.
     """
     if not (np.isfinite(sigma) and sigma >= 0):
         raise DataError(f"smoothing is {sigma} meV; expected 0 or more")
     a, b = reference.dataset, other.dataset
     notes = _check_alike(a, b, names)
-    common = [kind for kind in reference.kinds if kind in other.kinds]
-    for kind in sorted({*reference.kinds, *other.kinds} - set(common)):
-        notes.append(f"only {names[kind in other.kinds]} holds the kind {kind}, which is left out")
-    if "crystal" in common and (reason := _planes_differ(a, b)):
-        common.remove("crystal")
-        notes.append(f"single-crystal maps are left out: {reason}")
+    common = _in_common(reference, other, names, notes)
     if not common:
         raise DataError(f"{names[0]} and {names[1]} have nothing in common to compare: {'; '.join(notes)}")
     figures: dict[str, dict[str, float]] = {}
@@ -128,9 +129,28 @@ def compare(
         figures["powder"] = _compare_powder(a, b, spectra, sigma)
     if "crystal" in common:
         figures["crystal"] = _compare_planes(a, b, spectra, sigma)
+    if "instrument" in common:
+        figures["instrument"] = _compare_banks(a, b, spectra, sigma)
     if len(common) > ("dos" in common):
         spectra.attrs["temperature_K"] = float(a.attrs["temperature_K"])
     return Comparison(*names, figures, notes, spectra)
+
+
+def _in_common(reference: Prediction, other: Prediction, names: tuple[str, str], notes: list[str]) -> list[str]:
+    """What both hold alike, as keys of `Comparison.figures`; why the rest is left out is added to ``notes``."""
+    a, b = reference.dataset, other.dataset
+    common = [kind for kind in reference.kinds if kind in other.kinds]
+    for kind in sorted({*reference.kinds, *other.kinds} - set(common)):
+        notes.append(f"only {names[kind in other.kinds]} holds the kind {kind}, which is left out")
+    if "crystal" in common and (reason := _planes_differ(a, b)):
+        common.remove("crystal")
+        notes.append(f"single-crystal maps are left out: {reason}")
+    if INSTRUMENT in a or INSTRUMENT in b:
+        if reason := _instruments_differ(a, b, names):
+            notes.append(f"spectra of instruments are left out: {reason}")
+        else:
+            common.append("instrument")
+    return common
 
 
 def _check_alike(a: xr.Dataset, b: xr.Dataset, names: tuple[str, str]) -> list[str]:
@@ -141,10 +161,15 @@ def _check_alike(a: xr.Dataset, b: xr.Dataset, names: tuple[str, str]) -> list[s
             "atoms are compared"
         )
     kelvin = [float(x.attrs["temperature_K"]) for x in (a, b)]
-    if kelvin[0] != kelvin[1] and any(name in a and name in b for name in ("powder", "crystal")):
+    if kelvin[0] != kelvin[1] and any(name in a and name in b for name in ("powder", "crystal", INSTRUMENT)):
         raise DataError(
             f"the maps of {names[0]} are at {kelvin[0]:g} K, those of {names[1]} at {kelvin[1]:g} K: make both at one "
             "temperature"
+        )
+    isotopes = [str(x.attrs.get("isotopes", "natural")) for x in (a, b)]
+    if isotopes[0] != isotopes[1]:
+        raise DataError(
+            f"isotopes of {names[0]} are {isotopes[0]}, those of {names[1]} {isotopes[1]}: compare spectra of the same"
         )
     notes = []
     if "dos" in a and "dos" in b:
@@ -209,6 +234,18 @@ def _compare_dos(a: xr.Dataset, b: xr.Dataset, spectra: xr.Dataset, sigma: float
     return found
 
 
+def _instruments_differ(a: xr.Dataset, b: xr.Dataset, names: tuple[str, str]) -> str | None:
+    """Why spectra of banks are not of one instrument and of as many phonons."""
+    for x, name in zip((b, a), reversed(names), strict=True):
+        if INSTRUMENT not in x:
+            return f"{name} holds none"
+    one, other = (Setting.of_attributes(x.attrs) for x in (a, b))
+    if str(one) != str(other) or a["bank"].values.tolist() != b["bank"].values.tolist():
+        return f"they are of {one} and of {other}"
+    many = ["instrument_multiphonon" in x for x in (a, b)]
+    return None if many[0] == many[1] else f"only {names[many[1]]} has many phonons"
+
+
 # --------------------------------------------------------------------------------------------------------------- maps
 
 
@@ -229,6 +266,13 @@ def _compare_planes(a: xr.Dataset, b: xr.Dataset, spectra: xr.Dataset, sigma: fl
     return _map_figures(t, p, np.sqrt(h**2 + k**2 + 2 * h * k * np.cos(angle)))
 
 
+def _compare_banks(a: xr.Dataset, b: xr.Dataset, spectra: xr.Dataset, sigma: float) -> dict[str, float]:
+    spectra.coords["bank"] = a["bank"]
+    spectra.attrs |= {name: value for name, value in a.attrs.items() if str(name).startswith("instrument")}
+    t, p = _on_common_grid(INSTRUMENT, ("bank", "energy"), a, b, spectra, sigma)
+    return {"cut_cosine": _mean(metrics.cosine(p, t)), "ratio": _ratio(t, p)}
+
+
 def _on_common_grid(
     name: str, axes: tuple[str, ...], a: xr.Dataset, b: xr.Dataset, spectra: xr.Dataset, sigma: float
 ) -> tuple[Array, Array]:
@@ -237,6 +281,8 @@ def _on_common_grid(
     if not all(np.isfinite(values).all() for values in maps):
         raise DataError(f"{name} holds values that are not finite; compare maps as they were before an instrument")
     for number, axis in enumerate(axes):
+        if axis == "bank":
+            continue
         old = [x[f"{axis}_edges"].values for x in (a, b)]
         edges = _common_edges(old[0], old[1], axis)
         step = float(edges[1] - edges[0])
@@ -247,7 +293,7 @@ def _on_common_grid(
         _, unit, words = COORDINATES[axis]
         spectra.coords[axis] = (axis, centres(edges), {"units": unit, "long_name": words})
         spectra.coords[f"{axis}_edges"] = (f"{axis}_edge", edges, {"units": unit})
-    _, unit, words = VARIABLES[name]
+    _, unit, words = (VARIABLES | SEEN)[name]
     spectra[name] = (("source", *axes), np.stack(maps), {"units": unit, "long_name": words})
     return maps[0], maps[1]
 
@@ -273,8 +319,12 @@ def _map_figures(t: Array, p: Array, moduli: Array) -> dict[str, float]:
     return {
         "cut_cosine": _mean(cut),
         "cut_cosine_near": _mean(cut[near]),
-        "ratio": float(p.sum() / t.sum()) if t.sum() > 0 else np.nan,
+        "ratio": _ratio(t, p),
     }
+
+
+def _ratio(t: Array, p: Array) -> float:
+    return float(p.sum() / t.sum()) if t.sum() > 0 else np.nan
 
 
 def _mean(values: Array) -> float:

@@ -3,29 +3,32 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.interpolate import PchipInterpolator
 
-from inscape.errors import DataError
-from inscape.results import Prediction, check_kinds, make_prediction
+from inscape.cells.isotopes import NATURAL, isotope_masses
+from inscape.errors import DataError, StructureError
+from inscape.results import Prediction, make_prediction
 from inscape.scattering import (
+    PhononOrders,
     PlaneGrid,
     ScatteringLengths,
-    check_plane,
-    check_temperature,
     mean_square_displacements,
     native_plane,
+    phonon_orders_of_density_of_states,
     scattering_lengths,
     self_part,
     to_scattering,
 )
+from inscape.scattering.incoherent import DEBYE_BELOW
 from inscape.scattering.plane import HK0
+from inscape.settings import SpectraSettings
 from inscape.spectra import NATIVE_ENERGY_MAX, centres, native_energy_edges, native_q_edges, uniform_edges
-from inscape.structure_model import Structure, shipped_model
-from inscape.structure_model.model import KINDS
+from inscape.structure_model import Structure, StructureModel, shipped_model
 from inscape.structure_model.novelty import THRESHOLD
 from inscape.structure_model.representation import from_relative_density
 from inscape.structures import Crystal, read_structure
@@ -35,6 +38,13 @@ Array = NDArray[np.floating]
 
 CAPTURED = 0.999
 """The default energy grid ends 10 % above the energy that holds this share of the density of states."""
+
+MASS_TOLERANCE = 0.02
+"""Isotopes whose mass is within this share of the natural one count as a change of lengths alone: energies move by half
+of it, a hundredth."""
+
+KERNEL_STEP = 0.25
+"""Densities of states are given to kernels of many phonons in bins of at most this width, meV."""
 
 
 def predict(structure: Any, temperature: float = 300.0, plane: ArrayLike = HK0, **options: Any) -> Prediction:
@@ -65,57 +75,108 @@ def predict_many(
     *,
     temperature: float = 300.0,
     plane: ArrayLike = HK0,
-    kinds: Sequence[str] = KINDS,
-    emax: float | None = None,
-    de: float = 0.5,
-    qmax: float = 10.0,
-    dq: float = 0.1,
+    **options: Any,
 ) -> list[Prediction]:
     """Predict several crystals in one batch.
 
     Parameters
     ----------
-    kinds
-        Which of "dos", "powder", "crystal" to give.
-    emax, de
-        Top and step of the energy grid, meV; the top is 10 % above the energy that holds 99.9 % of the density of
-        states of each crystal unless given. The heat capacity does not depend on it.
-    qmax, dq
-        Top (at most 10) and step of |Q|, 1/Å.
+    temperature, plane, options
+        Those of `inscape.settings.SpectraSettings`: ``kinds``, ``emax``, ``de``, ``qmax``, ``dq``, ``instrument``,
+        ``ei``, ``ef``, ``multiphonon``, ``isotopes``. |Q| ends at 10 1/Å. The top of the energy grid is 10 % above the
+        energy that holds 99.9 % of the density of states of each crystal unless given. Spectra of an instrument's banks
+        and many phonons are those of the predicted density of states of each atom, in the incoherent and isotropic
+        approximation. Isotopes must have about the natural mass, and change no interference between atoms.
 
     Raises
     ------
-    GridError, DataError
-        Grids, planes, temperatures or kinds that make no sense.
+    GridError, DataError, InstrumentError
+        Grids, planes, temperatures, kinds or instruments that make no sense.
+    StructureError
+        Isotopes for which force constants are needed.
     """
-    temperature, axes = check_temperature(temperature), check_plane(plane)
-    check_kinds(kinds)
-    if qmax > native_q_edges()[-1]:
-        raise DataError(f"qmax is {qmax} 1/Å; the powder model reaches {native_q_edges()[-1]:g}, choose no more")
-    q_edges = uniform_edges(qmax, dq, name="|Q|")
-    if emax is not None:
-        uniform_edges(emax, de, name="energy")
+    settings = SpectraSettings(temperature, plane, **options)
+    if settings.qmax > native_q_edges()[-1]:
+        reach = native_q_edges()[-1]
+        raise DataError(f"qmax is {settings.qmax} 1/Å; the powder model reaches {reach:g}, choose no more")
+    asked = [of_isotopes(crystal, settings) for crystal in crystals]
     model = shipped_model()
-    found = []
-    for crystal, structure in zip(crystals, model(crystals, kinds), strict=True):
-        energy_edges = uniform_edges(emax or default_top(structure.partial_dos), de, name="energy")
-        spectra = _Spectra(crystal, structure, energy_edges, temperature)
-        found.append(
-            make_prediction(
-                crystal=crystal,
-                energy_edges=energy_edges,
-                temperature=temperature,
-                **(spectra.dos() if "dos" in kinds else {}),
-                **(spectra.powder(q_edges) if "powder" in kinds else {}),
-                **(spectra.plane(native_plane(crystal, axes)) if "crystal" in kinds else {}),
-                codes={kind: code for kind, code in structure.codes.items() if kind in kinds},
-                novelty=structure.novelty,
-                novelty_threshold=THRESHOLD,
-                weights=model.digests,
-                expected_error=model.expected_error(structure, kinds),
-            )
+    structures = model([natural(crystal) for crystal in asked], settings.kinds)
+    return [
+        _prediction(crystal, structure, model, settings) for crystal, structure in zip(asked, structures, strict=True)
+    ]
+
+
+def _prediction(crystal: Crystal, structure: Structure, model: StructureModel, settings: SpectraSettings) -> Prediction:
+    """All that is asked for of one crystal."""
+    kinds = settings.kinds
+    energy_edges = uniform_edges(settings.emax or default_top(structure.partial_dos), settings.de, name="energy")
+    spectra = _Spectra(crystal, structure, energy_edges, settings.temperature)
+    powder = spectra.powder(settings.q_edges) if "powder" in kinds else {}
+    seen = settings.observation.spectra(
+        spectra.one_phonon,
+        spectra.lengths,
+        energy_edges,
+        powder.get("q_edges"),
+        powder["powder_coherent"] + powder["powder_incoherent"] if powder else None,
+    )
+    return make_prediction(
+        crystal=crystal,
+        energy_edges=energy_edges,
+        temperature=settings.temperature,
+        **(spectra.dos() if "dos" in kinds else {}),
+        **powder,
+        **(spectra.plane(native_plane(crystal, settings.plane)) if "crystal" in kinds else {}),
+        seen=seen,
+        codes={kind: code for kind, code in structure.codes.items() if kind in kinds},
+        novelty=structure.novelty,
+        novelty_threshold=THRESHOLD,
+        weights=model.digests,
+        expected_error=model.expected_error(structure, kinds),
+        extra=settings.attributes,
+    )
+
+
+def natural(crystal: Crystal) -> Crystal:
+    """The crystal of the natural isotopes, for the models, which know no others."""
+    return replace(crystal, isotopes=(NATURAL,) * crystal.n_atoms) if any(crystal.isotopes) else crystal
+
+
+def of_isotopes(crystal: Crystal, settings: SpectraSettings) -> Crystal:
+    """The crystal of the isotopes asked for, with the masses of the natural ones.
+
+    Raises
+    ------
+    StructureError
+        A mass that differs by more than `MASS_TOLERANCE`; or other interference between atoms, in a map that is asked
+        for. Isotopes that are not there.
+    """
+    changed = crystal.with_isotopes(settings.isotopes) if settings.isotopes else crystal
+    isotopes = np.array(changed.isotopes, dtype=np.int64)
+    if not isotopes.any():
+        return changed
+    usual = np.where(isotopes == NATURAL, changed.masses, isotope_masses(changed.numbers, 0 * isotopes))
+    worst = int(np.abs(changed.masses / usual - 1).argmax())
+    if abs(changed.masses[worst] / usual[worst] - 1) > MASS_TOLERANCE:
+        raise StructureError(
+            f"{changed.symbols[worst]} weighs {changed.masses[worst]:.4g} u instead of {usual[worst]:.4g} u as in "
+            "nature: that changes the modes, for which force constants are needed; inscape simulate has them"
         )
-    return found
+    changed = replace(changed, masses=usual)
+    maps = [kind for kind in settings.kinds if kind != "dos"]
+    if maps and not _in_proportion(scattering_lengths(natural(changed)), scattering_lengths(changed)):
+        raise StructureError(
+            f"isotopes change the interference between atoms, which the predicted {' and '.join(maps)} map holds for "
+            "natural ones only: predict the kind dos alone, with an instrument such as TOSCA if you like, or take "
+            "inscape simulate, which computes it"
+        )
+    return changed
+
+
+def _in_proportion(before: ScatteringLengths, after: ScatteringLengths) -> bool:
+    """Whether all lengths change by one factor, so that the coherent map changes by its square and in no other way."""
+    b, c = (lengths.coherent + 1j * lengths.imaginary for lengths in (before, after))
+    return bool(np.allclose(c * b[0], b * c[0], rtol=1e-9, atol=0.0))
 
 
 def default_top(partial_dos: Array) -> float:
@@ -160,6 +221,21 @@ class _Spectra:
         if np.sum(shown * np.diff(self.edges)) >= CAPTURED * 3 * len(shown):
             return {"partial_dos": refine(self.structure.partial_dos, self.edges)}
         return {"partial_dos": shown, "complete_dos": (self.whole.sum(axis=0), self.whole_edges)}
+
+    def one_phonon(self) -> PhononOrders:
+        """Kernels of scattering by one phonon from the density of states of each atom.
+
+        It is given to them on bins within the user's, but on native ones where g ∝ E², so that displacements are those
+        of the Debye–Waller factor of the maps.
+        """
+        native, width = native_energy_edges(), self.edges[1] - self.edges[0]
+        step = width / np.ceil(width / KERNEL_STEP)
+        top = native[1 + np.flatnonzero(self.structure.partial_dos.any(axis=0))[-1]]
+        fine = step * np.arange(np.ceil(top / step) + 1)
+        fine = np.concatenate([native[native <= DEBYE_BELOW], fine[fine > DEBYE_BELOW]])
+        return phonon_orders_of_density_of_states(
+            refine(self.structure.partial_dos, fine), fine, self.crystal.masses, self.edges, self.temperature, order=1
+        )
 
     def _self(self, lengths_square: Array, moduli: Array) -> Array:
         return self_part(self.whole, self.crystal.masses, lengths_square, moduli, self.displacement)

@@ -15,6 +15,7 @@ from inscape import __version__
 from inscape.errors import DataError
 from inscape.properties import PER_KELVIN, thermal_properties
 from inscape.properties import complete_dos as _complete_dos
+from inscape.scattering import Setting
 from inscape.spectra import centres, check_edges
 from inscape.structures import Crystal
 from inscape.thermodynamics import heat_capacity, internal_energy
@@ -42,6 +43,15 @@ VARIABLES = {
 }
 """Dimensions, unit and long name of each variable."""
 
+SEEN = {
+    "powder_multiphonon": (("order", "q", "energy"), PER_BARN, "scattering of a powder by each number of phonons"),
+    "instrument_map": (("q", "energy"), PER_BARN, "scattering of a powder as the instrument sees it"),
+    "instrument_spectrum": (("bank", "energy"), PER_BARN, "spectrum of each bank of the instrument"),
+    "instrument_multiphonon": (("bank", "order", "energy"), PER_BARN, "its part by each number of phonons"),
+    "instrument_q": (("bank", "energy"), "1/Å", "length of the wave vector that each bank sees"),
+}
+"""The same for what is there only if many phonons or an instrument were asked for."""
+
 COORDINATES = {
     "energy": ("energy", "meV", "energy lost by the neutron, bin centres"),
     "energy_edges": ("energy_edge", "meV", "bin edges of energy"),
@@ -56,7 +66,7 @@ COORDINATES = {
     "temperature": ("temperature", "K", "temperature of the heat capacity"),
     "atom_mass": ("atom", "u", "mass of each atom of the primitive cell"),
 }
-"""Dimension, unit and long name of each coordinate but ``atom_symbol``."""
+"""Dimension, unit and long name of each coordinate but ``atom_symbol``, ``order`` and ``bank``."""
 
 KINDS = {"dos": "dos", "powder": "powder", "crystal": "crystal"}
 """Kinds of spectra, and the variable that tells whether one is there."""
@@ -89,8 +99,8 @@ class Prediction:
     Parameters
     ----------
     dataset
-        Variables and units of `VARIABLES`, coordinates of `COORDINATES` and ``atom_symbol``; `make_prediction` builds
-        one. Kinds that were not asked for are absent.
+        Variables and units of `VARIABLES` and `SEEN`, coordinates of `COORDINATES` and ``atom_symbol``;
+        `make_prediction` builds one. Kinds that were not asked for are absent.
 
     Raises
     ------
@@ -102,9 +112,9 @@ class Prediction:
         missing = [name for name in REQUIRED_ATTRIBUTES if name not in dataset.attrs]
         if missing:
             raise DataError(f"dataset has no attribute {', '.join(missing)}: it is not a prediction of inscape")
-        for name in set(VARIABLES) & set(dataset.data_vars):
-            if dataset[name].dims != VARIABLES[name][0]:
-                raise DataError(f"{name} has dimensions {dataset[name].dims}, expected {VARIABLES[name][0]}")
+        for name, (dims, _, _) in (VARIABLES | SEEN).items():
+            if name in dataset and dataset[name].dims != dims:
+                raise DataError(f"{name} has dimensions {dataset[name].dims}, expected {dims}")
         self.dataset = dataset
 
     @property
@@ -145,6 +155,21 @@ class Prediction:
     def crystal_incoherent(self) -> xr.DataArray:
         """Incoherent S(H, K, E) of one phonon in the plane, on the grid of `crystal`."""
         return self._get("crystal_incoherent")
+
+    @property
+    def powder_multiphonon(self) -> xr.DataArray:
+        """S(|Q|, E) by two phonons, three and so on, dimensions (order, q, energy); `powder` is without it."""
+        return self._get("powder_multiphonon")
+
+    @property
+    def instrument_map(self) -> xr.DataArray:
+        """`powder` and `powder_multiphonon` as the instrument sees them: broadened, NaN where no detector is."""
+        return self._get("instrument_map")
+
+    @property
+    def instrument_spectrum(self) -> xr.DataArray:
+        """S(E) of each bank of the instrument, one and many phonons, broadened, dimensions (bank, energy)."""
+        return self._get("instrument_spectrum")
 
     @property
     def kinds(self) -> tuple[str, ...]:
@@ -258,6 +283,7 @@ class Prediction:
             "temperature_K": kelvin,
             "engine": attributes["engine"],
             "kinds": list(self.kinds),
+            **self._summary_of_settings(),
             "novelty": _finite(attributes.get("novelty")),
             "novelty_threshold": _finite(attributes.get("novelty_threshold")),
             "warning": self.warning,
@@ -281,10 +307,24 @@ class Prediction:
         return f"<Prediction of {a['formula']} ({a['space_group']}) at {a['temperature_K']:g} K: {kinds}>"
 
     def _get(self, name: str) -> xr.DataArray:
+        if name in SEEN and name not in self.dataset:
+            raise DataError(f"this prediction holds no {name}; ask for many phonons or an instrument when predicting")
         if name not in self.dataset:
             kind = "dos" if name == "partial_dos" else name.split("_")[0]
             raise DataError(f"this prediction holds no {name}; ask for the kind {kind!r} when predicting")
         return self.dataset[name]
+
+    def _summary_of_settings(self) -> dict[str, Any]:
+        """Instrument, isotopes and number of phonons, as far as they were asked for."""
+        attributes = self.dataset.attrs
+        found: dict[str, Any] = {}
+        if (setting := Setting.of_attributes(attributes)) is not None:
+            found["instrument"] = str(setting)
+        if "isotopes" in attributes:
+            found["isotopes"] = str(attributes["isotopes"])
+        if "multiphonon_order" in attributes:
+            found["multiphonon_order"] = int(attributes["multiphonon_order"])
+        return found
 
     def _summary_of_dos(self, kelvin: float) -> dict[str, Any]:
         dos, edges = _complete_dos(self.dataset)
@@ -314,6 +354,7 @@ def make_prediction(
     k_edges: Array | None = None,
     crystal_coherent: Array | None = None,
     crystal_incoherent: Array | None = None,
+    seen: xr.Dataset | None = None,
     codes: Mapping[str, Array] | None = None,
     engine: str = "direct",
     novelty: float = np.nan,
@@ -343,6 +384,8 @@ def make_prediction(
         The two vectors that ``h`` and ``k`` multiply, shape (2, 3), conventional reciprocal lattice.
     crystal_coherent, crystal_incoherent
         Shape (n_h, n_k, n_energy), barn sr⁻¹ meV⁻¹ per atom.
+    seen
+        Many phonons and what an instrument sees, as from `inscape.scattering.Observation.spectra`.
     codes
         Kind of spectrum and its code, shape (n_components,).
     engine
@@ -380,6 +423,10 @@ def make_prediction(
             raise DataError("crystal was given without its plane; give the two vectors that h and k multiply")
         _add(dataset, "crystal", crystal_coherent)
         _add(dataset, "crystal_incoherent", crystal_incoherent)
+    if seen is not None:
+        dataset = dataset.assign_coords({str(name): seen[name] for name in seen.coords})
+        for name in seen.data_vars:
+            _add(dataset, str(name), seen[name].values)
     for kind, code in (codes or {}).items():
         attributes = {"units": "1", "long_name": f"code of the {kind}"}
         dataset[f"code_{kind}"] = ((f"component_{kind}",), np.asarray(code, dtype=np.float32), attributes)
@@ -393,6 +440,7 @@ def make_prediction(
         "inscape_version": __version__,
         "weights": "; ".join(f"{name} {digest}" for name, digest in (weights or {}).items()),
         "structure_digest": crystal.digest,
+        **(seen.attrs if seen is not None else {}),
         **_error_attributes(expected_error or {}),
         **(extra or {}),
     }
@@ -445,8 +493,8 @@ def _coordinate(name: str, values: Array) -> tuple[str, Array, dict[str, str]]:
 
 
 def _add(dataset: xr.Dataset, name: str, values: Array | None) -> None:
-    """Add a variable of the table; maps in single precision."""
-    dims, unit, long_name = VARIABLES[name]
+    """Add a variable of the tables; maps in single precision."""
+    dims, unit, long_name = (VARIABLES | SEEN)[name]
     if values is None:
         raise DataError(f"{name} is missing; maps are given as a coherent and an incoherent part")
     absent = [d for d in dims if d not in dataset.sizes]

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from inscape.autoencoders.corruptions import Corruption, apply
-from inscape.autoencoders.losses import Loss, masked_mean
+from inscape.autoencoders.losses import Loss
 from inscape.autoencoders.networks import Network
 from inscape.autoencoders.penalties.base import Pass, Penalty
 
@@ -60,7 +60,7 @@ class Criterion:
         decoded = network.decode(code)
 
         def error(decoded: Tensor) -> Tensor:
-            return masked_mean(self.costs(network, decoded, values, true, mask), mask, weights)
+            return self.loss.mean(*self.compared(network, decoded, values, true, mask), mask, weights, self.shape)
 
         total = error(decoded)
         seen = Pass(network, entered, true, numbers, code, decoded, error, mask, weights, self.share)
@@ -68,11 +68,12 @@ class Criterion:
             total = total + penalty.cost(seen)
         return total
 
-    def costs(self, network: Network, decoded: Tensor, values: Tensor, true: Tensor, mask: Tensor | None) -> Tensor:
-        """Cost of each element, shape (m, size), of decoded rows, standardised or as data, as the loss wants them."""
+    def compared(
+        self, network: Network, decoded: Tensor, values: Tensor, true: Tensor, mask: Tensor | None
+    ) -> tuple[Tensor, Tensor]:
+        """Decoded and true rows, shape (m, size), standardised or as data, as the loss wants them."""
         if self.loss.natural:
-            measured = values if mask is None else torch.nan_to_num(values, nan=0.0)
-            return self.loss(network.restore(decoded), measured, mask, self.shape)
+            return network.restore(decoded), values if mask is None else torch.nan_to_num(values, nan=0.0)
         if network.output != "linear":
             decoded = (network.restore(decoded) - network.mean) / network.scale
-        return self.loss(decoded, true, mask, self.shape)
+        return decoded, true

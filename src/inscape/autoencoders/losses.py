@@ -41,6 +41,12 @@ class Loss(Part):
         What stands in ``true`` under the mask is 0 and must not matter; its cost is left out afterwards.
         """
 
+    def mean(
+        self, decoded: Tensor, true: Tensor, mask: Tensor | None, weights: Tensor | None, shape: tuple[int, ...]
+    ) -> Tensor:
+        """Mean cost of a batch; ``weights``, shape (m,), are those of rows, with mean 1."""
+        return masked_mean(self(decoded, true, mask, shape), mask, weights)
+
 
 @dataclass(frozen=True)
 class Squared(Loss):
@@ -48,6 +54,14 @@ class Squared(Loss):
 
     def __call__(self, decoded: Tensor, true: Tensor, mask: Tensor | None, shape: tuple[int, ...]) -> Tensor:
         return nn.functional.mse_loss(decoded, true, reduction="none")
+
+    def mean(
+        self, decoded: Tensor, true: Tensor, mask: Tensor | None, weights: Tensor | None, shape: tuple[int, ...]
+    ) -> Tensor:
+        """As for every loss; without gaps and weights in one pass that holds no costs of elements."""
+        if mask is None and weights is None:
+            return nn.functional.mse_loss(decoded, true)
+        return super().mean(decoded, true, mask, weights, shape)
 
 
 @dataclass(frozen=True)

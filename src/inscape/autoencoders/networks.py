@@ -108,7 +108,7 @@ class Network(nn.Module):
 
     def standardise(self, x: Tensor, *, complete: bool = False) -> Tensor:
         """Rows with NaN (none, if they are complete), shape (m, size), to standardised rows with 0 in its place."""
-        s = (x - self.mean) / self.scale
+        s = (x - self.mean).div_(self.scale)
         return s if complete else torch.nan_to_num(s, nan=0.0)
 
     def restore(self, s: Tensor) -> Tensor:

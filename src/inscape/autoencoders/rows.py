@@ -160,9 +160,9 @@ def statistics(rows: Rows, weights: Floats | None = None) -> Statistics:
         whole = bool(mask.all())
         complete &= whole
         weight = None if whole and weights is None else mask * (1.0 if weights is None else weights[block, None])
-        counted = True if weight is None else weight > 0
-        least = min(least, float(values.min(where=counted, initial=np.inf)))
-        most = max(most, float(values.max(where=counted, initial=-np.inf)))
+        counted = values if weight is None else values[weight > 0]
+        least = min(least, float(counted.min(initial=np.inf)))
+        most = max(most, float(counted.max(initial=-np.inf)))
         share, centre, spread = moments(values, weight)
         total = count + share
         safe = np.where(total > 0, total, 1.0)
@@ -193,6 +193,8 @@ def moments(values: Floats, weight: Floats | None) -> tuple[Any, Floats, Floats]
 
 def check_values(values: Floats, *, first: int = 0) -> NDArray[np.bool_]:
     """Mask of the measured values; `DataError` on an infinite one or on a row without any."""
+    if np.isfinite(values.sum()):
+        return np.ones(values.shape, dtype=bool)
     if np.isinf(values).any():
         row, column = np.argwhere(np.isinf(values))[0]
         raise DataError(f"sample {first + row}, value {column} is infinity; give NaN where nothing was measured")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -74,7 +75,8 @@ def chosen_isotopes(numbers: IntArray, isotopes: IntArray, choice: Mapping[str |
         Atomic and mass numbers, shape (n,).
     choice
         From a chemical symbol, or the index of an atom counted from 0, to a mass number or a symbol: ``{"H": "D"}``,
-        ``{"Li": 7}``, ``{"D": "H", 0: 2}``. Mass number 0, or the element's own symbol, is natural abundance.
+        ``{"Li": 7}`` or ``{"Li": "7Li"}``, ``{"D": "H", 0: 2}``. Mass number 0, or the element's own symbol, is natural
+        abundance.
 
     Returns
     -------
@@ -106,6 +108,8 @@ def _mass_number(wanted: str | int, number: int) -> int:
         return NATURAL
     if isinstance(wanted, str) and ISOTOPES.get(wanted, (0,))[0] == number:
         return ISOTOPES[wanted][1]
+    if isinstance(wanted, str) and (written := re.fullmatch(rf"(\d+){symbol}", wanted)):
+        return int(written[1])
     if isinstance(wanted, str | bool) or int(wanted) != wanted or wanted < 0:
         raise StructureError(
             f"isotope {wanted!r} was chosen for {symbol}, expected a mass number"

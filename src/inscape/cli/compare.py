@@ -16,7 +16,12 @@ if TYPE_CHECKING:
 
     from inscape.compare import Comparison
 
-TITLES = {"dos": "density of states", "powder": "powder map", "crystal": "single-crystal map"}
+TITLES = {
+    "dos": "density of states",
+    "powder": "powder map",
+    "crystal": "single-crystal map",
+    "instrument": "banks of the instrument",
+}
 
 WORDS = {
     "w1_meV": ("Wasserstein-1", "{:.3f} meV"),

@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from inscape.cli.spectra import seen_through
 from inscape.errors import DataError
 
 if TYPE_CHECKING:
     from inscape.plots import Cut
-    from inscape.scattering import Instrument
 
 AXES = {"q": "q", "e": "energy"}
 
@@ -23,6 +23,7 @@ def plot(
     ] = None,
     log: Annotated[bool, typer.Option("--log", help="Logarithmic scales of intensity.")] = False,
     ei: Annotated[float | None, typer.Option(help="Incident energy of direct geometry, meV: limits are drawn.")] = None,
+    ef: Annotated[float | None, typer.Option(help="Final energy of indirect geometry, meV: the same.")] = None,
     instrument: Annotated[
         str | None, typer.Option(help="Look through this spectrometer: its resolution and its detectors.")
     ] = None,
@@ -32,15 +33,19 @@ def plot(
 ) -> None:
     """Draw the powder map for publication, cuts beside it; blank is what no detector reaches.
 
-    A file without a powder map is drawn as `inscape predict` draws it.
+    A file made for an instrument is drawn as that instrument sees the crystal unless another is named: TOSCA and VISION
+    have spectra of their banks. A file without either is drawn as `inscape predict` draws it.
     """
     cuts = [parse_cut(text) for text in cut or []]
-    from inscape.plots import overview, powder_figure, write_figure
+    from inscape.plots import instrument_figure, overview, powder_figure, write_figure
     from inscape.results import Prediction
 
     prediction = Prediction.load(file)
-    spectrometer = _instrument(instrument, ei)
-    if "powder" in prediction.kinds or cuts or spectrometer is not None:
+    spectrometer = seen_through(instrument, ei, ef)
+    map_wanted = bool(cuts) or spectrometer is not None
+    if "instrument_spectrum" in prediction.dataset and not map_wanted:
+        figure = instrument_figure(prediction.dataset, log=log)
+    elif "powder" in prediction.kinds or map_wanted:
         figure = powder_figure(prediction.dataset, cuts=cuts, log=log, instrument=spectrometer)
     else:
         figure = overview(prediction.dataset)
@@ -59,11 +64,3 @@ def parse_cut(text: str) -> Cut:
         return Cut(AXES[name.strip().lower()], low, high)
     except (KeyError, ValueError):
         raise DataError(f"cut is {text!r}; expected q=3:3.2, in 1/Å, or e=40:45, in meV") from None
-
-
-def _instrument(name: str | None, ei: float | None) -> Instrument | None:
-    from inscape.scattering import AllAngles, instrument
-
-    if name is not None:
-        return instrument(name) if ei is None else instrument(name, e_i=ei)
-    return None if ei is None else AllAngles(ei)

@@ -33,6 +33,13 @@ def predict(
     de: spectra.EnergyStep = 0.5,
     qmax: spectra.TopQ = 10.0,
     dq: spectra.QStep = 0.1,
+    instrument: spectra.InstrumentName = None,
+    ei: spectra.IncidentEnergy = None,
+    ef: spectra.FinalEnergy = None,
+    setting: spectra.InstrumentSetting = None,
+    isotope: spectra.Isotopes = None,
+    multiphonon: spectra.Multiphonon = False,
+    order: spectra.Order = None,
     as_json: spectra.AsJson = False,
     no_plot: spectra.NoPlot = False,
 ) -> None:
@@ -41,16 +48,23 @@ def predict(
     A structure that cannot be used is refused with exit status 2; among several, the others go on, and the exit status
     is 1.
     """
-    options: dict[str, Any] = {
-        "temperature": temperature,
-        "plane": spectra.parse_plane(plane),
-        "kinds": spectra.parse_kinds(kinds),
-        "emax": emax,
-        "de": de,
-        "qmax": qmax,
-        "dq": dq,
-    }
-    done, failed = _predict_all(structures, spectra.output_folder(output), options, plot=not no_plot)
+    shared = spectra.settings(
+        temperature=temperature,
+        plane=plane,
+        kinds=kinds,
+        emax=emax,
+        de=de,
+        qmax=qmax,
+        dq=dq,
+        instrument=instrument,
+        ei=ei,
+        ef=ef,
+        setting=setting,
+        isotope=isotope,
+        multiphonon=multiphonon,
+        order=order,
+    )
+    done, failed = _predict_all(structures, spectra.output_folder(output), shared, plot=not no_plot)
     spectra.print_outcome(done, failed, as_json=as_json)
 
 

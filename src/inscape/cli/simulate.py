@@ -55,6 +55,13 @@ def simulate(
     de: spectra.EnergyStep = 0.5,
     qmax: spectra.TopQ = 10.0,
     dq: spectra.QStep = 0.1,
+    instrument: spectra.InstrumentName = None,
+    ei: spectra.IncidentEnergy = None,
+    ef: spectra.FinalEnergy = None,
+    setting: spectra.InstrumentSetting = None,
+    isotope: spectra.Isotopes = None,
+    multiphonon: spectra.Multiphonon = False,
+    order: spectra.Order = None,
     length: Annotated[float, typer.Option(help="Least distance between opposite faces of the supercell, Å.")] = 10.0,
     supercell: Annotated[
         str | None,
@@ -83,15 +90,25 @@ def simulate(
     goes on where it stopped. What cannot be used is refused with exit status 2; among several, the others go on, and
     the exit status is 1.
     """
+    shared = spectra.settings(
+        temperature=temperature,
+        plane=plane,
+        kinds=kinds,
+        emax=emax,
+        de=de,
+        qmax=qmax,
+        dq=dq,
+        instrument=instrument,
+        ei=ei,
+        ef=ef,
+        setting=setting,
+        isotope=isotope,
+        multiphonon=multiphonon,
+        order=order,
+    )
     options: dict[str, Any] = {
+        **shared,
         "engine": engine,
-        "temperature": temperature,
-        "plane": spectra.parse_plane(plane),
-        "kinds": spectra.parse_kinds(kinds),
-        "emax": emax,
-        "de": de,
-        "qmax": qmax,
-        "dq": dq,
         "length": length,
         "supercell": None if supercell is None else parse_supercell(supercell),
         "relax": not no_relax,

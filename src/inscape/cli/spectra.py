@@ -5,16 +5,17 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from inscape.cli.tables import Done, Failed, as_text, files_in_words, table_of_many, table_of_one
 from inscape.cli.terminal import note, print_table
-from inscape.errors import DataError, GridError
+from inscape.errors import DataError, GridError, InstrumentError
 
 if TYPE_CHECKING:
     from inscape.results import Prediction
+    from inscape.scattering import Instrument
 
 Plane = tuple[tuple[float, ...], tuple[float, ...]]
 
@@ -39,6 +40,34 @@ TopEnergy = Annotated[
 EnergyStep = Annotated[float, typer.Option(help="Step of the energy grid, meV.")]
 TopQ = Annotated[float, typer.Option(help="Top of |Q|, 1/Å.")]
 QStep = Annotated[float, typer.Option(help="Step of |Q|, 1/Å.")]
+InstrumentName = Annotated[
+    str | None,
+    typer.Option(
+        "--instrument",
+        help="Look through this spectrometer: broadened spectra of the banks of TOSCA or VISION, or the powder map "
+        "where the detectors of any other are, broadened.",
+    ),
+]
+IncidentEnergy = Annotated[
+    float | None, typer.Option("--ei", help="Incident energy of direct geometry, meV; alone: what kinematics allow.")
+]
+FinalEnergy = Annotated[
+    float | None, typer.Option("--ef", help="Final energy of indirect geometry, meV, if it is not the usual one.")
+]
+InstrumentSetting = Annotated[
+    list[str] | None,
+    typer.Option("--setting", help="Setting of the instrument by its name in resins, as chopper_package=PCS."),
+]
+Isotopes = Annotated[
+    list[str] | None,
+    typer.Option("--isotope", help="Isotope of an element or of one atom, counted from 0: H=D, Li=7Li, 3=D."),
+]
+Multiphonon = Annotated[
+    bool, typer.Option("--multiphonon", help="Add many phonons to the powder map and to spectra: as many as matter.")
+]
+Order = Annotated[
+    int | None, typer.Option("--order", help="Add many phonons, up to this number of them.", show_default=False)
+]
 AsJson = Annotated[bool, typer.Option("--json", help="Print the summary as JSON.")]
 NoPlot = Annotated[bool, typer.Option("--no-plot", help="Write no picture.")]
 
@@ -69,6 +98,64 @@ def parse_kinds(text: str) -> tuple[str, ...]:
     if unknown or not words:
         raise DataError(f"kinds is {text!r}; expected some of {','.join(KINDS)}")
     return tuple(kind for kind in KINDS if kind in words)
+
+
+def parse_isotopes(texts: Sequence[str]) -> dict[str | int, str | int]:
+    """Isotopes by element or number of an atom, from ``H=D``, ``Li=7Li``, ``3=2``; `DataError` for anything else."""
+    found: dict[str | int, str | int] = {}
+    for text in texts:
+        atom, _, isotope = (word.strip() for word in text.partition("="))
+        if not atom or not isotope:
+            raise DataError(f"isotope is {text!r}; expected an element or the number of an atom, as H=D, Li=7Li, 3=D")
+        found[int(atom) if atom.isdecimal() else atom] = int(isotope) if isotope.isdecimal() else isotope
+    return found
+
+
+def seen_through(name: str | None, ei: float | None, ef: float | None, texts: Sequence[str] = ()) -> Instrument | None:
+    """The instrument that the options ask for; `InstrumentError` if there is no such one."""
+    from inscape.scattering import chosen_instrument
+
+    settings: dict[str, Any] = {}
+    for text in texts:
+        key, _, value = (word.strip() for word in text.partition("="))
+        if not key or not value:
+            raise InstrumentError(f"setting is {text!r}; expected a name and a value, as chopper_frequency=420")
+        settings[key] = _number(value)
+    return chosen_instrument(name, ei, ef, **settings)
+
+
+def _number(text: str) -> int | float | str:
+    """A number where the text is one."""
+    for kind in (int, float):
+        try:
+            return kind(text)
+        except ValueError:
+            continue
+    return text
+
+
+def settings(
+    *,
+    plane: str,
+    kinds: str,
+    instrument: str | None,
+    ei: float | None,
+    ef: float | None,
+    setting: list[str] | None,
+    isotope: list[str] | None,
+    multiphonon: bool,
+    order: int | None,
+    **plain: Any,
+) -> dict[str, Any]:
+    """Arguments of `inscape.predict` and `inscape.simulate` from the options of both commands; ``plain`` stay."""
+    return {
+        **plain,
+        "plane": parse_plane(plane),
+        "kinds": parse_kinds(kinds),
+        "instrument": seen_through(instrument, ei, ef, setting or ()),
+        "isotopes": parse_isotopes(isotope or ()),
+        "multiphonon": multiphonon if order is None else order,
+    }
 
 
 def unique_stems(sources: Sequence[str]) -> list[str]:

@@ -54,6 +54,9 @@ def table_of_one(done: Done) -> Table:
     s = done.summary
     table = Table(show_header=False, title=f"{s['formula']}  {s['space_group']}", title_justify="left")
     rows = {"temperature": f"{s['temperature_K']:g} K", "spectra": ", ".join(s["kinds"]), "engine": s["engine"]}
+    rows |= {name: s[name] for name in ("instrument", "isotopes") if name in s}
+    if "multiphonon_order" in s:
+        rows["number of phonons"] = f"up to {s['multiphonon_order']}"
     if "dos" in s["kinds"]:
         rows |= {
             "atoms of the primitive cell": str(s["atoms"]),

@@ -110,7 +110,7 @@ def charges_on(crystal: Crystal, other: Crystal, charges: Mapping[str, Any]) -> 
     ----------
     Under a rotation R of the crystal, v → v R for rows v, a tensor of second rank becomes Rᵀ Z R.
     """
-    if other.formula != crystal.formula or other.n_atoms != crystal.n_atoms:
+    if sorted(other.numbers) != sorted(crystal.numbers):
         return None
     best, least = None, np.inf
     for basis in _same_cells(other.lattice, crystal.lattice):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import numpy as np
-from phonopy.harmonic.dynamical_matrix import DynamicalMatrixGL
 
 from inscape.lattice.force_constants import ForceConstants
 
@@ -24,7 +23,7 @@ def boundary_share(force_constants: ForceConstants) -> float:
         From 0 to 1; 1 as well where the supercell holds one atom.
     """
     ph = force_constants.phonopy
-    norms = np.linalg.norm(_short_range(force_constants), axis=(2, 3))
+    norms = np.linalg.norm(force_constants.short_range.force_constants, axis=(2, 3))
     vectors, multiplicity = ph.primitive.get_smallest_vectors()
     nearest = vectors[multiplicity[:, :, 1].T] @ ph.primitive.cell
     distances = np.linalg.norm(nearest, axis=-1)
@@ -34,13 +33,3 @@ def boundary_share(force_constants: ForceConstants) -> float:
     periods = np.linalg.norm(steps[np.any(steps != 0, axis=1)] @ ph.supercell.cell, axis=1)
     outside = apart & (distances > periods.min() / 2 - SLACK)
     return float(norms[outside].max(initial=0.0) / largest) if largest > 0 else 1.0
-
-
-def _short_range(force_constants: ForceConstants) -> np.ndarray:
-    """Force constants without the interaction of dipoles, shape (n_atoms, n_supercell, 3, 3), eV/Å²."""
-    matrix = force_constants.phonopy.dynamical_matrix
-    if not isinstance(matrix, DynamicalMatrixGL):
-        return force_constants.array
-    if matrix.short_range_force_constants is None:
-        matrix.make_Gonze_nac_dataset()
-    return np.asarray(matrix.short_range_force_constants)

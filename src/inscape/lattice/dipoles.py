@@ -11,7 +11,7 @@ of 10 to 30 atoms modes are then off by 0.01 to 1 meV. `ewald_splitting` chooses
 
 from __future__ import annotations
 
-from typing import Any
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,6 +21,8 @@ from phonopy.harmonic.dynamical_matrix import (
     DynamicalMatrixNAC,
     get_dynamical_matrices_at_qpoints,
 )
+from phonopy.harmonic.dynmat_to_fc import DynmatToForceConstants
+from phonopy.structure.brillouin_zone import BrillouinZone
 
 BLOCK = 64
 """Wave vectors at a time: few, so that their arrays stay in the cache."""
@@ -73,8 +75,36 @@ def ewald_splitting(
     return {"Lambda": float(smearing), "G_cutoff": float(cutoff)}
 
 
+def short_range(matrix: DynamicalMatrix) -> DynamicalMatrix:
+    """What is left of the lattice dynamics without the sum over dipoles, as short-range force constants.
+
+    Parameters
+    ----------
+    matrix
+        phonopy's dynamical matrix; returned as it is unless it has Born charges and Gonze and Lee's dipole term.
+
+    References
+    ----------
+    X. Gonze, C. Lee, Phys. Rev. B 55, 10355 (1997), section V.A: dipoles are taken out at the wave vectors that are
+    commensurate with the supercell.
+    """
+    if not isinstance(matrix, DynamicalMatrixGL):
+        return matrix
+    back = DynmatToForceConstants(matrix.primitive, matrix.supercell, is_full_fc=False)
+    zone = BrillouinZone(np.asarray(np.linalg.inv(matrix.primitive.cell), dtype=np.float64))
+    zone.run(back.commensurate_points)
+    q = np.array([points[0] for points in zone.shortest_qpoints])  # the sum is that of the first zone
+    whole = DynamicalMatrix(matrix.supercell, matrix.primitive, matrix.force_constants)
+    matrices = np.asarray(get_dynamical_matrices_at_qpoints(whole, q))
+    back.commensurate_points = q
+    back.dynamical_matrices = list(matrices - _dipoles(matrix, q, np.zeros_like(q)))
+    back.run()
+    assert back.force_constants is not None
+    return DynamicalMatrix(matrix.supercell, matrix.primitive, back.force_constants)
+
+
 def dynamical_matrices(
-    matrix: DynamicalMatrix, q: NDArray[np.float64], directions: NDArray[np.float64]
+    matrix: DynamicalMatrix, short: DynamicalMatrix, q: NDArray[np.float64], directions: NDArray[np.float64]
 ) -> NDArray[np.complex128]:
     """Dynamical matrices at wave vectors within the first Brillouin zone, as phonopy's own function gives them.
 
@@ -82,6 +112,8 @@ def dynamical_matrices(
     ----------
     matrix
         phonopy's dynamical matrix, with Born charges or without.
+    short
+        The same without its sum over dipoles, from `short_range`.
     q
         Shape (n_q, 3), fractions of the primitive reciprocal lattice.
     directions
@@ -92,22 +124,12 @@ def dynamical_matrices(
     -------
     NDArray
         Shape (n_q, 3 n_atoms, 3 n_atoms), eV/Å²/u.
-
-    References
-    ----------
-    X. Gonze, C. Lee, Phys. Rev. B 55, 10355 (1997), eq. 71 without its sum in real space, as in phonopy.
     """
-    if not isinstance(matrix, DynamicalMatrixGL):
-        found = np.asarray(get_dynamical_matrices_at_qpoints(matrix, q))
-        if isinstance(matrix, DynamicalMatrixNAC):
-            _approach_gamma(found, matrix, q, directions)
-        return found
-    if matrix.short_range_force_constants is None:
-        matrix.make_Gonze_nac_dataset()
-    assert matrix.short_range_force_constants is not None
-    short = DynamicalMatrix(matrix.supercell, matrix.primitive, matrix.short_range_force_constants)
     found = np.asarray(get_dynamical_matrices_at_qpoints(short, q))
-    _add_dipoles(found, matrix, q, directions)
+    if isinstance(matrix, DynamicalMatrixGL):
+        found += _dipoles(matrix, q, directions)
+    elif isinstance(matrix, DynamicalMatrixNAC):
+        _approach_gamma(found, matrix, q, directions)
     return found
 
 
@@ -124,27 +146,29 @@ def _approach_gamma(
         found[index] = get_dynamical_matrices_at_qpoints(matrix, q[index], nac_q_direction=fractional)
 
 
-def _add_dipoles(
-    found: NDArray[np.complex128], matrix: DynamicalMatrixGL, q: NDArray[np.float64], directions: NDArray[np.float64]
-) -> None:
-    """Add Z_d·T_dd'·Z_d'/√(M_d M_d') with T of `_dipole_sums`, less what it is at q = 0, summed over d'."""
+def _dipoles(
+    matrix: DynamicalMatrixGL, q: NDArray[np.float64], directions: NDArray[np.float64]
+) -> NDArray[np.complex128]:
+    """Z_d·T_dd'·Z_d'/√(M_d M_d') with T of `_dipole_sums`, less the Hermitian part of its sum over d' at q = 0.
+
+    Shape (n_q, 3 n_atoms, 3 n_atoms), eV/Å²/u.
+    """
     n_atoms = len(matrix.primitive)
     first, second = np.triu_indices(n_atoms)
-    sums = _dipole_sums(matrix, q, directions, first, second)
+    none = np.zeros((1, 3))
+    sums = _dipole_sums(matrix, np.vstack([q, none]), np.vstack([directions, none]), first, second)
     roots = np.sqrt(matrix.normalization_masses)
     charges = matrix.born / roots[:, None, None]
     contraction = np.stack([_pair_charges(charges[first], charges[second], a, b) for a, b in COMPONENTS], axis=-1)
     contraction[first == second] /= 2  # the two triangles share the diagonal
     blocks = (contraction @ sums.transpose(3, 1, 2, 0).reshape(len(first), 6, -1)).reshape(len(first), 3, 3, 2, -1)
-    upper = np.zeros((len(q), n_atoms, 3, n_atoms, 3), dtype=complex)
-    upper[:, first, :, second, :] = (blocks[..., 0, :] + 1j * blocks[..., 1, :]).transpose(0, 3, 1, 2)
-    triangle = upper.reshape(found.shape)
-    found += triangle + triangle.conj().transpose(0, 2, 1)
-    dataset: Any = matrix.Gonze_nac_dataset
-    at_zero, each = dataset[1], np.arange(n_atoms)
-    own = np.zeros((n_atoms, 3, n_atoms, 3), dtype=complex)
-    own[each, :, each, :] = at_zero * matrix.nac_factor / (roots**2)[:, None, None]
-    found -= own.reshape(found.shape[1:])
+    found = np.zeros((len(q) + 1, n_atoms, 3, n_atoms, 3), dtype=complex)
+    found[:, first, :, second, :] = (blocks[..., 0, :] + 1j * blocks[..., 1, :]).transpose(0, 3, 1, 2)
+    found += found.conj().transpose(0, 3, 4, 1, 2)
+    each = np.arange(n_atoms)
+    own = np.einsum("iajb,i,j->iab", found[-1], 1 / roots, roots)
+    found[:-1, each, :, each, :] -= 0.5 * (own + own.conj().transpose(0, 2, 1))[:, None]
+    return found[:-1].reshape(len(q), 3 * n_atoms, 3 * n_atoms)
 
 
 def _dipole_sums(
@@ -156,32 +180,52 @@ def _dipole_sums(
 ) -> NDArray[np.float64]:
     """T_dd' = Σ_G K K exp(−K·ε·K/4Λ²)/(K·ε·K) exp(iG·(r_d − r_d')), K = q + G, for pairs of atoms d, d'.
 
-    Where K is 0, the term is its limit along the direction n, n n/(n·ε·n).
+    Where K is 0, the term is its limit along the direction n, n n/(n·ε·n), or nothing where n is 0. G and −G are taken
+    together: the sum of their terms goes with the cosine, the difference with the sine.
 
     Returns
     -------
     NDArray
         `COMPONENTS` of the tensors, real and imaginary parts, shape (n_q, 6, 2, n_pairs).
     """
-    dataset: Any = matrix.Gonze_nac_dataset
-    lattice_vectors, smearing = dataset[3:]
-    reciprocal = np.linalg.inv(matrix.primitive.cell)  # columns, without 2π
     steps = matrix.primitive.positions[first] - matrix.primitive.positions[second]
-    found = np.zeros((len(q), 6, 2 * len(steps)))
-    chunk = max(1, CHUNK_BYTES // (8 * (6 * BLOCK + 2 * len(steps))))
-    for some in (lattice_vectors[start : start + chunk] for start in range(0, len(lattice_vectors), chunk)):
+    starts = q @ np.linalg.inv(matrix.primitive.cell).T
+    split = ewald_splitting(matrix.supercell.cell, matrix.primitive.cell, matrix.dielectric_constant)
+    half = _half_of_lattice(matrix.primitive.cell, split["G_cutoff"])
+    terms = partial(_terms, matrix, split["Lambda"])
+    found = np.zeros((len(q), 6, 2, len(steps)))
+    found[:, :, 0] = terms(starts[:, None], directions)
+    chunk = max(1, CHUNK_BYTES // (8 * (12 * BLOCK + 2 * len(steps))))
+    for some in (half[start : start + chunk] for start in range(0, len(half), chunk)):
         angle = 2 * np.pi * some @ steps.T
-        phases = np.concatenate([np.cos(angle), np.sin(angle)], axis=1)
+        cosine, sine = np.cos(angle), np.sin(angle)
         for part in (slice(start, start + BLOCK) for start in range(0, len(q), BLOCK)):
-            k = (q[part] @ reciprocal.T)[:, None] + some
-            zero = np.sum(k**2, axis=-1) < AT_GAMMA**2
-            k[zero] = directions[part][zero.nonzero()[0]]
-            metric = np.sum(k @ matrix.dielectric_constant * k, axis=-1)
-            weight = np.where(zero, 1.0, np.exp(-metric / (4 * smearing**2)))
-            weight *= matrix.nac_factor / np.where(metric > 0, metric, np.inf)
-            terms = np.stack([k[..., a] * k[..., b] * weight for a, b in COMPONENTS], axis=1)
-            found[part] += (terms.reshape(-1, len(some)) @ phases).reshape(-1, *found.shape[1:])
-    return found.reshape(len(q), 6, 2, -1)
+            plus = terms(starts[part, None] + some, directions[part])
+            minus = terms(starts[part, None] - some, directions[part])
+            found[part, :, 0] += (plus + minus) @ cosine
+            found[part, :, 1] += (plus - minus) @ sine
+    return found
+
+
+def _half_of_lattice(cell: NDArray[np.float64], cutoff: float) -> NDArray[np.float64]:
+    """One of each pair G, −G within the cutoff, without G = 0, shape (n, 3), 1/Å without the 2π."""
+    reach = np.ceil(cutoff * np.linalg.norm(cell, axis=1)).astype(int)
+    grid = np.stack(np.meshgrid(*(np.arange(-n, n + 1) for n in reach), indexing="ij"), axis=-1).reshape(-1, 3)
+    vectors = grid[len(grid) // 2 + 1 :] @ np.linalg.inv(cell).T  # the grid is odd, and 0 in its middle
+    return np.asarray(vectors[np.linalg.norm(vectors, axis=1) < cutoff])
+
+
+def _terms(
+    matrix: DynamicalMatrixGL, smearing: float, k: NDArray[np.float64], directions: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    """K K exp(−K·ε·K/4Λ²)/(K·ε·K) for K of shape (n_q, n, 3), as `COMPONENTS`, shape (n_q, 6, n)."""
+    zero = np.sum(k**2, axis=-1) < AT_GAMMA**2
+    k = k.copy()
+    k[zero] = directions[zero.nonzero()[0]]
+    metric = np.sum(k @ matrix.dielectric_constant * k, axis=-1)
+    weight = np.where(zero, 1.0, np.exp(-metric / (4 * smearing**2)))
+    weight *= matrix.nac_factor / np.where(metric > 0, metric, np.inf)
+    return np.stack([k[..., a] * k[..., b] * weight for a, b in COMPONENTS], axis=1)
 
 
 def _pair_charges(first: NDArray[np.float64], second: NDArray[np.float64], a: int, b: int) -> NDArray[np.float64]:

@@ -5,15 +5,17 @@ from __future__ import annotations
 import warnings
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from phonopy import Phonopy
+from phonopy.harmonic.dynamical_matrix import DynamicalMatrix
 from phonopy.structure.atoms import PhonopyAtoms
 
 from inscape.errors import ForceConstantsError
-from inscape.lattice.dipoles import ewald_splitting
+from inscape.lattice.dipoles import ewald_splitting, short_range
 from inscape.structures import Crystal
 
 COULOMB = 14.399652
@@ -50,6 +52,12 @@ class ForceConstants:
     def array(self) -> NDArray[np.float64]:
         """Compact force constants, shape (n_atoms, n_supercell, 3, 3), eV/Å²."""
         return np.asarray(self.phonopy.force_constants)
+
+    @cached_property
+    def short_range(self) -> DynamicalMatrix:
+        """phonopy's dynamical matrix without the sum over dipoles, where there is one."""
+        assert self.phonopy.dynamical_matrix is not None  # there are force constants
+        return short_range(self.phonopy.dynamical_matrix)
 
     def with_isotopes(self, choice: Mapping[str | int, str | int]) -> ForceConstants:
         """The same force constants between other isotopes: masses change, and with them all modes.

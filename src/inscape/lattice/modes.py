@@ -87,6 +87,7 @@ def modes_at(
     share = np.full(len(q), 1.0 / len(q)) if weights is None else np.asarray(weights, dtype=float)
     dynamical_matrix = force_constants.phonopy.dynamical_matrix
     assert dynamical_matrix is not None  # there are force constants
+    short = force_constants.short_range
     to_mev = get_physical_units().DefaultToTHz * THZ
     towards = np.zeros_like(q) if directions is None else np.asarray(directions, dtype=float)
     energies = np.empty((len(q), 3 * n_atoms))
@@ -96,7 +97,7 @@ def modes_at(
     block = max(1, BLOCK_BYTES // (16 * 9 * n_atoms**2))
     for start in range(0, len(q), block):
         part = slice(start, start + block)
-        matrices = dynamical_matrices(dynamical_matrix, (q - lattice_vectors)[part], towards[part])
+        matrices = dynamical_matrices(dynamical_matrix, short, (q - lattice_vectors)[part], towards[part])
         values, vectors = np.linalg.eigh(matrices)
         energies[part] = np.sign(values) * np.sqrt(np.abs(values)) * to_mev
         unphased = vectors.transpose(0, 2, 1).reshape(-1, 3 * n_atoms, n_atoms, 3)

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from inscape.lattice import ForceConstants, modes_on_mesh
 from inscape.scattering import (
+    Shells,
     density_of_states,
     displacements,
     imaginary_modes,
@@ -66,12 +67,12 @@ def render(force_constants: ForceConstants, settings: RenderSettings) -> tuple[d
     tensors = np.stack([displacements(modes, t) for t in TEMPERATURES])
     lengths = scattering_lengths(crystal)
     rng = np.random.default_rng([settings.seed, int(crystal.digest[:8], 16)])
+    shells = Shells(modes, q_edges)
+    arguments = (energy_edges, lengths, tensors[0])
     powder = powder_map(
-        force_constants, modes, q_edges, energy_edges, lengths, tensors[0], per_shell=settings.per_shell, rng=rng
+        force_constants, modes, q_edges, *arguments, per_shell=settings.per_shell, rng=rng, shells=shells
     )
-    vectors, points = powder_points(
-        modes, q_edges, energy_edges, lengths, tensors[0], n_points=settings.n_points, rng=rng
-    )
+    vectors, points = powder_points(modes, shells, *arguments, n_points=settings.n_points, rng=rng)
     grid = native_plane(crystal)
     plane = plane_map(force_constants, grid, energy_edges, lengths, tensors[0])
     q = 0.5 * (q_edges[1:] + q_edges[:-1])

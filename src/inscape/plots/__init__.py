@@ -8,6 +8,7 @@ from matplotlib.figure import Figure
 
 from inscape.plots.codes import plot_code_map, plot_curves, plot_traversal
 from inscape.plots.comparison import comparison_figure
+from inscape.plots.instruments import instrument_figure, plot_instrument_map, plot_instrument_spectrum
 from inscape.plots.overview import overview
 from inscape.plots.powder import Cut, powder_figure
 from inscape.plots.spectra import plot_cut, plot_dos, plot_heat_capacity, plot_plane, plot_powder
@@ -15,7 +16,8 @@ from inscape.plots.style import COLOURS, formula_text, space_group_text, write_f
 from inscape.plots.thermodynamics import thermodynamics_figure
 
 __all__ = [
-    "COLOURS", "Cut", "Figure", "comparison_figure", "formula_text", "overview", "plot_code_map", "plot_curves",
-    "plot_cut", "plot_dos", "plot_heat_capacity", "plot_plane", "plot_powder", "plot_traversal", "powder_figure",
-    "space_group_text", "thermodynamics_figure", "write_figure",
+    "COLOURS", "Cut", "Figure", "comparison_figure", "formula_text", "instrument_figure", "overview", "plot_code_map",
+    "plot_curves", "plot_cut", "plot_dos", "plot_heat_capacity", "plot_instrument_map", "plot_instrument_spectrum",
+    "plot_plane", "plot_powder", "plot_traversal", "powder_figure", "space_group_text", "thermodynamics_figure",
+    "write_figure",
 ]  # fmt: skip

@@ -13,7 +13,8 @@ from numpy.typing import NDArray
 
 from inscape.plots.powder import Cut, draw_curves
 from inscape.plots.spectra import frame_plane, in_plane
-from inscape.plots.style import COLOURS, INK, colour_bar, formula_text, titled
+from inscape.plots.style import COLOURS, INK, colour_bar, formula_text, setting_text, titled
+from inscape.scattering import Setting
 from inscape.spectra import cut
 
 Array = NDArray[np.floating]
@@ -77,6 +78,8 @@ def _panels(spectra: xr.Dataset, lines: Sequence[str], cuts: Sequence[Cut] | Non
         panels += [lambda ax, one=one: _draw_cut(spectra, one, ax) for one in chosen]  # type: ignore[misc]
     if "crystal" in spectra:
         panels.append(lambda ax: _draw_plane_difference(spectra, ax))
+    if "instrument_spectrum" in spectra:
+        panels += [lambda ax, bank=bank: _draw_bank(spectra, bank, ax) for bank in spectra["bank"].values]  # type: ignore[misc]
     panels.append(lambda ax: _write_lines(lines, ax))
     return panels
 
@@ -139,6 +142,16 @@ def _draw_cut(spectra: xr.Dataset, one: Cut, ax: Axes) -> None:
     draw_curves(ax, edges, curves, CURVES, energy=other == "energy", log=other == "energy")
     ax.set(xlim=(edges[0], edges[-1]), xlabel="Energy (meV)" if other == "energy" else "|Q| (1/Å)")
     titled(ax, f"Powder, {one.in_words(data[one.dim].attrs['units'])}")
+
+
+def _draw_bank(spectra: xr.Dataset, bank: str, ax: Axes) -> None:
+    rows = spectra["instrument_spectrum"].sel(bank=bank).values
+    curves = {str(name): row for name, row in zip(spectra["source"].values, rows, strict=True)}
+    edges = spectra["energy_edges"].values
+    draw_curves(ax, edges, curves, CURVES, energy=True)
+    ax.set(xlim=(edges[0], edges[-1]), xlabel="Energy (meV)")
+    setting = Setting.of_attributes(spectra.attrs)
+    titled(ax, f"{setting_text(setting)}, {bank}" if setting is not None else str(bank))
 
 
 def _write_lines(lines: Sequence[str], ax: Axes) -> None:

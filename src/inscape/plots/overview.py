@@ -10,12 +10,13 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure, SubFigure
 
 from inscape.errors import DataError
+from inscape.plots.instruments import plot_instrument_map, plot_instrument_spectrum
 from inscape.plots.spectra import plot_cut, plot_dos, plot_heat_capacity, plot_plane, plot_powder
 from inscape.plots.style import INK, formula_text, space_group_text
 
 
 def overview(dataset: xr.Dataset) -> Figure:
-    """A figure with a panel for everything that the dataset holds.
+    """A figure with a panel for everything that the dataset holds; the powder map as an instrument sees it, if it does.
 
     Raises
     ------
@@ -45,7 +46,9 @@ def _panels(dataset: xr.Dataset) -> list[Callable[[xr.Dataset, Axes], Axes]]:
     if "dos" in dataset:
         panels.append(plot_dos)
     if "powder" in dataset:
-        panels.append(plot_powder)
+        panels.append(plot_instrument_map if "instrument_map" in dataset else plot_powder)
+    if "instrument_spectrum" in dataset:
+        panels.append(plot_instrument_spectrum)
     if "dos" in dataset:
         panels.append(plot_heat_capacity)
     if "crystal" in dataset:
@@ -58,6 +61,8 @@ def _write_head(head: SubFigure, attributes: dict[str, object]) -> None:
     title = f"{formula_text(str(attributes['formula']))}   {space_group_text(str(attributes['space_group']))}"
     head.text(0.012, 0.84, title, fontsize=16, va="top", color=INK)
     made = f"{attributes['temperature_K']:g} K, engine: {attributes['engine']}, inscape {attributes['inscape_version']}"
+    if "isotopes" in attributes:
+        made = f"{attributes['isotopes']}, {made}"
     head.text(0.988, 0.80, made, fontsize=9, va="top", ha="right", color="0.35")
     if "warning" in attributes:
         head.text(0.012, 0.26, str(attributes["warning"]), fontsize=10, va="top", color="#B00020", weight="bold")

@@ -24,9 +24,10 @@ from inscape.plots.style import (
     colour_bar,
     formula_text,
     logarithmic,
+    setting_text,
     titled,
 )
-from inscape.scattering import Instrument, q_limits
+from inscape.scattering import Instrument, Setting, q_limits
 from inscape.spectra import centres, cut
 
 Array = NDArray[np.floating]
@@ -56,7 +57,7 @@ class Cut:
 def powder_figure(
     dataset: xr.Dataset, *, cuts: Sequence[Cut] = (), log: bool = False, instrument: Instrument | None = None
 ) -> Figure:
-    """The powder map S(|Q|,E) with cuts beside it.
+    """The powder map S(|Q|,E), many phonons included if the dataset holds them, with cuts beside it.
 
     Parameters
     ----------
@@ -67,7 +68,8 @@ def powder_figure(
     log
         Logarithmic scales of intensity, in the map and in the cuts.
     instrument
-        Broadens the map in energy; what none of its detectors reaches stays blank, and the limits are drawn.
+        Broadens the map in energy; what none of its detectors reaches stays blank, and the limits are drawn. Without
+        one, a map is drawn as the instrument sees it for which the dataset was made, if any.
 
     Raises
     ------
@@ -82,6 +84,11 @@ def powder_figure(
         raise DataError("the file holds no powder map; make it with the kind 'powder'")
     edges = {name: dataset[f"{name}_edges"].values for name in ("q", "energy")}
     data = dataset["powder"].transpose("q", "energy")
+    setting: Setting | None = instrument
+    if instrument is None and "instrument_map" in dataset:
+        data, setting = dataset["instrument_map"].transpose("q", "energy"), Setting.of_attributes(dataset.attrs)
+    elif "powder_multiphonon" in dataset:
+        data = data.copy(data=data.values + dataset["powder_multiphonon"].sum("order").transpose("q", "energy").values)
     if instrument is not None:
         data = data.copy(data=instrument.measure(data.values.astype(float), edges["q"], edges["energy"]))
     figure = Figure(
@@ -89,19 +96,18 @@ def powder_figure(
     )
     grid = figure.add_gridspec(max(len(cuts), 1), 2 if cuts else 1, width_ratios=[1.2, 1] if cuts else None)
     ax = figure.add_subplot(grid[:, 0])
-    _draw_map(ax, data, edges, log=log, instrument=instrument)
+    _draw_map(ax, data, edges, log=log, instrument=setting)
     _mark(ax, cuts)
     kelvin = f"{float(dataset.attrs['temperature_K']):g} K"
-    titled(ax, f"{formula_text(str(dataset.attrs['formula']))}, {kelvin}{_setting(instrument)}")
+    seen = "" if setting is None else f", {setting_text(setting)}"
+    titled(ax, f"{formula_text(str(dataset.attrs['formula']))}, {kelvin}{seen}")
     for row, one in enumerate(cuts):
         panel, colour = figure.add_subplot(grid[row, 1]), CUT_COLOURS[row % len(CUT_COLOURS)]
-        _draw_cut(panel, data, edges, one, log=log, colour=colour, instrument=instrument)
+        _draw_cut(panel, data, edges, one, log=log, colour=colour, instrument=setting)
     return figure
 
 
-def _draw_map(
-    ax: Axes, data: xr.DataArray, edges: dict[str, Array], *, log: bool, instrument: Instrument | None
-) -> None:
+def _draw_map(ax: Axes, data: xr.DataArray, edges: dict[str, Array], *, log: bool, instrument: Setting | None) -> None:
     shown = data.values[:, centres(edges["energy"]) > ELASTIC]
     factor, label = (1.0, SCATTERING) if log else in_powers_of_ten(brightest(shown))
     norm: Normalize | LogNorm = logarithmic(shown) if log else Normalize(0.0, factor * brightest(shown))
@@ -115,7 +121,7 @@ def _draw_map(
     ax.set(xlabel=_axis_label(data, "q"), ylabel=_axis_label(data, "energy"))
 
 
-def _draw_limits(ax: Axes, mesh: QuadMesh, instrument: Instrument, energy: Array) -> None:
+def _draw_limits(ax: Axes, mesh: QuadMesh, instrument: Setting, energy: Array) -> None:
     """The limits of each range of angles, along which the map is clipped; a bank at one angle is its bins alone."""
     outlines = []
     for low, high in q_limits(energy, instrument.angles, **instrument.geometry):
@@ -129,7 +135,7 @@ def _draw_limits(ax: Axes, mesh: QuadMesh, instrument: Instrument, energy: Array
         mesh.set_clip_path(MplPath.make_compound_path(*outlines), ax.transData)
 
 
-def top_energy(edges: dict[str, Array], instrument: Instrument | None) -> float:
+def top_energy(edges: dict[str, Array], instrument: Setting | None) -> float:
     """Where axes of energy end: at the incident energy, if the map goes further."""
     top = float(edges["energy"][-1])
     return min(top, instrument.fixed_energy) if instrument is not None and instrument.kind == "direct" else top
@@ -151,7 +157,7 @@ def _draw_cut(
     *,
     log: bool,
     colour: str,
-    instrument: Instrument | None,
+    instrument: Setting | None,
 ) -> None:
     other = "energy" if one.dim == "q" else "q"
     values = cut(data, one.dim, one.low, one.high, edges=edges[one.dim]).values
@@ -193,11 +199,3 @@ def in_powers_of_ten(top: float) -> tuple[float, str]:
 
 def _axis_label(data: xr.DataArray, name: str) -> str:
     return f"{NAMES[name]} ({data[name].attrs['units']})"
-
-
-def _setting(instrument: Instrument | None) -> str:
-    """Name and fixed energy, for a title."""
-    if instrument is None:
-        return ""
-    symbol = "$E_i$" if instrument.kind == "direct" else "$E_f$"
-    return f", {instrument.name}, {symbol} = {instrument.fixed_energy:.4g} meV"

@@ -63,14 +63,18 @@ def plot_heat_capacity(dataset: xr.Dataset, ax: Axes | None = None) -> Axes:
 
 def plot_powder(dataset: xr.Dataset, ax: Axes | None = None) -> Axes:
     """Powder map S(|Q|, E)."""
-    ax = ax or new_axes()
-    values = dataset["powder"].transpose("energy", "q").values
+    return titled(draw_powder(dataset, "powder", ax or new_axes()), "Powder")
+
+
+def draw_powder(dataset: xr.Dataset, name: str, ax: Axes) -> Axes:
+    """A map over |Q| and energy, by its name in the dataset."""
+    values = dataset[name].transpose("energy", "q").values
     x, y = edges_around(dataset["q"].values), edges_around(dataset["energy"].values)
     norm = logarithmic(values[dataset["energy"].values > ELASTIC])
     mesh = ax.pcolormesh(x, y, values, cmap=COLOUR_MAP, norm=norm, rasterized=True)
     ax.set(xlabel=label_of(dataset, "q", "|Q|"), ylabel=label_of(dataset, "energy", "Energy"))
     colour_bar(ax, mesh)
-    return titled(ax, "Powder")
+    return ax
 
 
 def plot_plane(dataset: xr.Dataset, ax: Axes | None = None, *, energy: float | None = None) -> Axes:

@@ -15,6 +15,7 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from inscape.errors import DataError
+from inscape.scattering import Setting
 
 Array = NDArray[np.floating]
 
@@ -60,6 +61,11 @@ def formula_text(formula: str) -> str:
 def space_group_text(symbol: str) -> str:
     """A space-group symbol with screw axes as subscripts and bars over numbers, for matplotlib."""
     return re.sub(r"-(\d)", r"$\\bar{\1}$", re.sub(r"_(\d)", r"$_\1$", symbol))
+
+
+def setting_text(setting: Setting) -> str:
+    """Name and fixed energy of a spectrometer, for matplotlib."""
+    return f"{setting.name}, ${setting.symbol}$ = {setting.fixed_energy:.4g} meV"
 
 
 def new_axes() -> Axes:

@@ -14,7 +14,7 @@ from inscape.errors import GridError
 from inscape.scattering.dos import displacements
 from inscape.scattering.kinematics import momentum_transfer
 from inscape.scattering.lengths import ScatteringLengths, Weights, scattering_lengths
-from inscape.scattering.multiphonon import check_order, orders_needed, phonon_orders
+from inscape.scattering.multiphonon import PhononOrders, check_order, orders_needed, phonon_orders
 from inscape.scattering.temperature import absolute_edges, check_temperature, with_energy_gain
 from inscape.spectra import centres, check_edges
 from inscape.units import INVERSE_CM
@@ -115,23 +115,46 @@ def indirect_spectrum(
         two_w = float(np.nanmax(q) ** 2 * np.linalg.eigvalsh(displacements(modes, kelvin)).max())
         order = orders_needed(two_w, tolerance)
     orders = phonon_orders(modes, positive, kelvin, order=check_order(order), isotropic=isotropic)
+    return along_trajectories(orders, edges, banks, square)
+
+
+def along_trajectories(
+    orders: PhononOrders, energy_edges: Array, banks: Sequence[Bank], lengths_square: Array
+) -> xr.DataArray:
+    """S(E) of each bank and number of phonons, from kernels of any origin: modes, or densities of states.
+
+    Parameters
+    ----------
+    orders
+        On the bins ``absolute_edges(energy_edges)``.
+    energy_edges
+        Bin edges, shape (n_energy + 1,), meV.
+    lengths_square
+        β of each atom, shape (n_atoms,), barn sr⁻¹: `ScatteringLengths.square`.
+
+    Returns
+    -------
+    xr.DataArray
+        As from `indirect_spectrum`.
+    """
+    energy, positive = centres(energy_edges), centres(orders.energy_edges)
+    q = np.stack([bank.wave_vector(energy) for bank in banks])
     spectra = []
     for bank, own in zip(banks, q, strict=True):
         loss, mirrored = (
-            orders.along(np.nan_to_num(bank.wave_vector(side)), square)
-            for side in (centres(positive), -centres(positive))
+            orders.along(np.nan_to_num(bank.wave_vector(side)), lengths_square) for side in (positive, -positive)
         )
-        found = with_energy_gain(loss, edges, kelvin, mirrored=mirrored)
+        found = with_energy_gain(loss, energy_edges, orders.temperature, mirrored=mirrored)
         spectra.append(np.where(np.isnan(own), np.nan, found))
     return xr.DataArray(
         np.stack(spectra),
         dims=("bank", "order", "energy"),
         coords={
             "bank": [bank.name for bank in banks],
-            "order": ("order", np.arange(1, order + 1), {"long_name": "number of phonons"}),
+            "order": ("order", np.arange(1, len(orders.kernels) + 1), {"long_name": "number of phonons"}),
             "energy": ("energy", energy, {"units": "meV", "long_name": "energy that the neutron loses"}),
             "q": (("bank", "energy"), q, {"units": "1/angstrom", "long_name": "|Q|"}),
         },
         name="spectrum",
-        attrs={"units": "barn sr⁻¹ meV⁻¹ per atom", "temperature_K": kelvin},
+        attrs={"units": "barn sr⁻¹ meV⁻¹ per atom", "temperature_K": orders.temperature},
     )

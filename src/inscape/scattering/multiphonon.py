@@ -11,7 +11,7 @@ is given is S for energy loss, E > 0; that for gain follows, S(−E) = exp(−E/
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -93,6 +93,10 @@ class PhononOrders:
     energy_edges: Array
     motion: Motion
     kernels: Array
+
+    def up_to(self, order: int) -> PhononOrders:
+        """The same motion, and scattering by up to ``order`` phonons."""
+        return replace(self, kernels=_kernels(self.motion, self.energy_edges, check_order(order)))
 
     def on_grid(self, q: ArrayLike, lengths_square: Array) -> Array:
         """S of each order at every |Q| and energy.

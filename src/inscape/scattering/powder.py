@@ -31,7 +31,7 @@ REPLICATES = 8
 MOST = 1_000_000
 """No more wave vectors than this in a shell, whatever the tolerance."""
 
-PAIRS = 4_000_000
+PAIRS = 100_000
 """Pairs of q and G looked at together, at most."""
 
 
@@ -80,6 +80,7 @@ def powder_map(
     per_shell: int = 300,
     tolerance: float | None = None,
     rng: np.random.Generator | None = None,
+    shells: Shells | None = None,
 ) -> Array:
     """Reduced powder map R(|Q|,E) of one-phonon coherent scattering.
 
@@ -99,6 +100,8 @@ def powder_map(
         below.
     rng
         Source of the choice of wave vectors; seed 0 unless given.
+    shells
+        The `Shells` of these modes and bins of |Q|, if they are at hand.
 
     Returns
     -------
@@ -109,7 +112,7 @@ def powder_map(
     arguments = (force_constants, modes, q_edges, energy_edges, lengths, displacement)
     if tolerance is not None:
         return powder_average(*arguments, per_shell=per_shell, tolerance=tolerance, rng=rng).values
-    sums = _Sums(*arguments, replicates=1)
+    sums = _Sums(*arguments, replicates=1, shells=shells)
     sums.add(np.full(sums.counts.shape[1], per_shell), rng or np.random.default_rng(0))
     return sums.mean()
 
@@ -163,7 +166,7 @@ def powder_average(
 
 def powder_points(
     modes: Modes,
-    q_edges: Array,
+    shells: Shells,
     energy_edges: Array,
     lengths: ScatteringLengths,
     displacement: Array,
@@ -173,6 +176,13 @@ def powder_points(
 ) -> tuple[Array, Array]:
     """Reduced spectra at single wave vectors in all directions, equally many in each shell of |Q|.
 
+    Parameters
+    ----------
+    shells
+        The shells of |Q|, of the same modes.
+    n_points
+        Wave vectors in all.
+
     Returns
     -------
     vectors
@@ -180,8 +190,8 @@ def powder_points(
     spectra
         Shape (n_points, n_energy), barn sr⁻¹ per atom.
     """
-    n_shells = len(q_edges) - 1
-    few = Shells(modes, q_edges).draw(np.full(n_shells, -(-2 * n_points // n_shells)), rng)
+    n_shells = len(shells.bounds) - 1
+    few = shells.draw(np.full(n_shells, -(-2 * n_points // n_shells)), rng)
     pick = rng.permutation(len(few.shell))[:n_points]
     vectors, index, rows = few.vectors[pick], few.q_index[pick], np.arange(len(pick))
     spectra = np.zeros((len(pick), len(energy_edges) - 1))
@@ -202,13 +212,14 @@ class _Sums:
         displacement: Array,
         *,
         replicates: int,
+        shells: Shells | None = None,
     ) -> None:
         self.force_constants, self.modes = force_constants, modes
         self.q_edges = check_edges(q_edges, name="|Q|")
         self.energy_edges = check_edges(energy_edges, name="energies")
         self.lengths, self.displacement = lengths, displacement
         self.tensors = displacement.reshape(-1, *displacement.shape[-3:])  # one set a temperature
-        self.shells = Shells(modes, self.q_edges)
+        self.shells = shells or Shells(modes, self.q_edges)
         self.counts = np.zeros((replicates, len(self.q_edges) - 1), dtype=np.int64)
         self.totals = np.zeros((len(self.tensors), *self.counts.shape, len(self.energy_edges) - 1))
 
@@ -252,6 +263,13 @@ class Shells:
     """All pairs of q and G whose sum lies in a shell of |Q|, sorted by shell; samples are drawn from them.
 
     There are about (4π/3) (|Q|/spacing)³ over the order of the Laue group, whatever the cell.
+
+    Parameters
+    ----------
+    modes
+        Modes on a mesh.
+    q_edges
+        Edges of the shells, shape (n_shells + 1,), 1/Å.
     """
 
     def __init__(self, modes: Modes, q_edges: Array) -> None:
@@ -262,7 +280,8 @@ class Shells:
         extent = np.ceil(reach / (2 * np.pi) * np.linalg.norm(crystal.lattice, axis=1)).astype(int)
         grid = np.stack(np.meshgrid(*(np.arange(-n, n + 1) for n in extent), indexing="ij"), axis=-1).reshape(-1, 3)
         lattice_vectors = grid @ crystal.reciprocal
-        self.lattice_vectors = lattice_vectors[np.linalg.norm(lattice_vectors, axis=1) < reach]
+        length = np.linalg.norm(lattice_vectors, axis=1)
+        self.lattice_vectors = lattice_vectors[np.argsort(length)][: np.sum(length < reach)]  # quicker if sorted
         step = max(1, PAIRS // len(self.lattice_vectors))
         parts = [self._inside(q_edges, start, start + step) for start in range(0, len(self.q), step)]
         shell, pairs = (np.concatenate(column) for column in zip(*parts, strict=True))
@@ -274,7 +293,7 @@ class Shells:
         """Shell and number of the pairs of some q, q_index * n_G + g_index."""
         q, lattice_vectors = self.q[start:stop], self.lattice_vectors
         square = np.sum(q**2, axis=1)[:, None] + np.sum(lattice_vectors**2, axis=1) + 2 * q @ lattice_vectors.T
-        shell = np.searchsorted(q_edges**2, square.ravel(), side="right").astype(np.int16) - np.int16(1)
+        shell = _shells_of(np.sqrt(np.maximum(square.ravel(), 0.0)), q_edges)
         inside = np.flatnonzero((shell >= 0) & (shell < len(q_edges) - 1))
         return shell[inside], inside + start * len(lattice_vectors)
 
@@ -305,6 +324,14 @@ class Shells:
         q_index, g_index = np.divmod(np.concatenate(picks), len(self.lattice_vectors))
         vectors = self.q[q_index] + self.lattice_vectors[g_index]
         return PowderSample(q_index, vectors, np.concatenate(shells), np.concatenate(numbers))
+
+
+def _shells_of(length: Array, q_edges: Array) -> NDArray[np.int16]:
+    """Number of the shell that each |Q| lies in; −1, or as many as there are, for those in none."""
+    width = (q_edges[-1] - q_edges[0]) / (len(q_edges) - 1)
+    if np.allclose(np.diff(q_edges), width, rtol=1e-9):  # several times quicker than to search
+        return np.asarray(np.floor((length - q_edges[0]) / width).clip(-1, len(q_edges) - 1), dtype=np.int16)
+    return (np.searchsorted(q_edges, length, side="right") - 1).astype(np.int16)
 
 
 def _explicit_shells(

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from importlib.metadata import entry_points, version
+from importlib.metadata import entry_points
 from typing import Any
 
 import numpy as np
@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from inscape.errors import InstrumentError, MissingPackageError
 from inscape.scattering.indirect import TOSCA, VISION, Bank
-from inscape.scattering.instruments import Instrument
+from inscape.scattering.instruments import AllAngles, Instrument
 from inscape.scattering.kinematics import Angles
 
 Array = NDArray[np.floating]
@@ -34,19 +34,21 @@ GAIN = 0.5
 class _Entry:
     """What resins does not know of a spectrometer.
 
-    ``final`` is E_f of indirect geometry, meV, None for direct; ``allowed`` are incident energies where the data of
-    resins give none; ``gain`` is the share of E_i that may be gained.
+    ``final`` is E_f of indirect geometry, meV, None for direct; ``widths`` the spectrometer of resins whose widths it
+    takes, where resins lacks its own; ``allowed`` are incident energies where the data of resins give none; ``gain`` is
+    the share of E_i that may be gained.
     """
 
     angles: Angles
     final: float | None = None
+    widths: str | None = None
     allowed: tuple[float, float] | None = None
     gain: float = GAIN
 
 
-def _indirect(banks: Sequence[Bank]) -> _Entry:
+def _indirect(banks: Sequence[Bank], widths: str | None = None) -> _Entry:
     """What banks of one final energy reach."""
-    return _Entry(tuple((bank.angle, bank.angle) for bank in banks), final=banks[0].final_energy)
+    return _Entry(tuple((bank.angle, bank.angle) for bank in banks), banks[0].final_energy, widths)
 
 
 ENTRIES: Mapping[str, _Entry] = {
@@ -63,11 +65,15 @@ ENTRIES: Mapping[str, _Entry] = {
     "PANTHER": _Entry(((5.0, 140.0),), allowed=(76.0, 150.0), gain=0.0),
     "SEQUOIA": _Entry(((1.997, 61.926),)),
     "TOSCA": _indirect(TOSCA),
-    "VISION": _indirect(VISION),
+    "VISION": _indirect(VISION, widths="TOSCA"),
 }  # fmt: skip
 """Angles: ``tthlims`` of PyChop's files in Mantid 4; of PANTHER, Mantid's Abins; of TOSCA and VISION, those of
 `inscape.scattering.indirect`. HYSPEC's detector of 60° moves; it stands where PyChop has it. PANTHER's widths are a
-parabola in E_i with its lowest point at 76 meV, and meant for up to 150 meV."""
+parabola in E_i with its lowest point at 76 meV, and meant for up to 150 meV.
+
+VISION has the widths of TOSCA, its elder sister: σ = 0.31 meV + 0.005 E + …, so that FWHM/E is 1.4 to 1.9 % from
+100 meV up. VISION was designed for 1 to 2 % (J. Z. Larese et al., American Conference on Neutron Scattering, abstract
+TP40). Its own model in resins 0.1.0 lacks the width of the moderator's pulse. Below 20 meV the parabola is too wide."""
 
 
 class ResinsInstrument(Instrument):
@@ -79,6 +85,8 @@ class ResinsInstrument(Instrument):
         One of `ENTRIES`.
     e_i
         Incident energy of direct geometry, meV.
+    e_f
+        Final energy of indirect geometry, meV; that of `ENTRIES` unless given. Widths do not depend on it.
     settings
         Further settings by their names in resins: ``chopper_package``, ``chopper_frequency`` and so on; its defaults
         unless given.
@@ -95,7 +103,7 @@ class ResinsInstrument(Instrument):
     R. Turanyi, resins: models of PyChop (direct geometry) and AbINS (PANTHER, TOSCA).
     """
 
-    def __init__(self, name: str, *, e_i: float | None = None, **settings: Any) -> None:
+    def __init__(self, name: str, *, e_i: float | None = None, e_f: float | None = None, **settings: Any) -> None:
         try:
             import resins
         except ImportError as error:
@@ -103,18 +111,20 @@ class ResinsInstrument(Instrument):
                 f"the resolution of {name} needs the package resins: pip install 'inscape[measured]'"
             ) from error
         entry = ENTRIES[name]
-        self._source: Any = resins.Instrument.from_default(name)
+        self._source: Any = resins.Instrument.from_default(entry.widths or name)
         self._gain = entry.gain
         if entry.final is not None:
             if e_i is not None:
                 raise InstrumentError(f"{name} has indirect geometry, its final energy is fixed: leave e_i out")
-            super().__init__(name, "indirect", entry.final, entry.angles)
+            super().__init__(name, "indirect", entry.final if e_f is None else e_f, entry.angles)
         else:
             allowed = entry.allowed or self._allowed(name, settings)
             if e_i is None:
                 raise InstrumentError(
                     f"{name} has direct geometry: give its incident energy e_i, {allowed[0]:g} to {allowed[1]:g} meV"
                 )
+            if e_f is not None:
+                raise InstrumentError(f"{name} has direct geometry, its final energy is not fixed: leave e_f out")
             super().__init__(name, "direct", e_i, entry.angles, allowed)
             settings = {"e_init": float(e_i), **settings}
         self._model = self._build(settings)
@@ -127,13 +137,7 @@ class ResinsInstrument(Instrument):
                 f"energy transfers go down to {energy.min():g} meV; resins knows widths of {self.name} from "
                 f"{lowest:g} meV up: start the grid there"
             )
-        try:
-            found = self._model.get_characteristics(energy.reshape(-1, 1))["sigma"].reshape(energy.shape)
-        except (TypeError, NameError) as error:  # a constant of the model is missing
-            raise InstrumentError(
-                f"resins {version('resins')} cannot compute the resolution of {self.name} ({error}). Where its "
-                "detectors are is known; for widths take another instrument, such as TOSCA, or subclass Instrument"
-            ) from error
+        found = self._model.get_characteristics(energy.reshape(-1, 1))["sigma"].reshape(energy.shape)
         if np.any(~(found > 0)):
             raise InstrumentError(
                 f"resins gives no positive width for {self.name} at {self.fixed_energy:g} meV and energy transfers up "
@@ -186,8 +190,8 @@ def instrument(name: str, **settings: Any) -> Instrument:
     name
         One of `instrument_names`, in any case.
     settings
-        What the instrument takes: ``e_i`` in meV for direct geometry; the chopper package and its frequencies by their
-        names in resins.
+        What the instrument takes: ``e_i`` in meV for direct geometry, with the chopper package and its frequencies by
+        their names in resins; ``e_f`` in meV for indirect geometry, if it is not the usual one.
 
     Raises
     ------
@@ -201,6 +205,46 @@ def instrument(name: str, **settings: Any) -> Instrument:
     if name.upper() in ENTRIES:
         return ResinsInstrument(name.upper(), **settings)
     raise InstrumentError(
-        f"no instrument is called {name!r}; there are {', '.join(instrument_names())}. One of your own is a subclass "
+        f"no instrument is called {name!r}; there are {_names()}. One of your own is a subclass "
         "of inscape.scattering.Instrument"
     )
+
+
+def chosen_instrument(
+    name: str | Instrument | None, ei: float | None = None, ef: float | None = None, **settings: Any
+) -> Instrument | None:
+    """The spectrometer that a user asks for by name, fixed energy, or both.
+
+    Parameters
+    ----------
+    name
+        As for `instrument`; an instrument is taken as it is. None with an energy is `AllAngles`.
+    ei, ef
+        Incident energy of direct, final energy of indirect geometry, meV.
+    settings
+        As for `instrument`.
+
+    Returns
+    -------
+    Instrument | None
+        None if nothing is asked for.
+
+    Raises
+    ------
+    InstrumentError
+        An unknown name, an energy that the instrument lacks or does not take, or settings without an instrument.
+    """
+    energies = {key: value for key, value in (("e_i", ei), ("e_f", ef)) if value is not None}
+    if isinstance(name, Instrument):
+        if energies or settings:
+            raise InstrumentError(f"{name!r} is in a setting already: leave {', '.join({**energies, **settings})} out")
+        return name
+    if name is not None:
+        return instrument(name, **energies, **settings)
+    if settings:
+        raise InstrumentError(f"{', '.join(settings)} belong to an instrument: name it; there are {_names()}")
+    return AllAngles(**energies) if energies else None
+
+
+def _names() -> str:
+    return ", ".join(instrument_names())

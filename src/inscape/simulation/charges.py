@@ -43,8 +43,9 @@ def charges_from_library(path: Path, crystal: Crystal) -> tuple[dict[str, Any], 
     from inscape.library import Library
 
     library = Library(path)
-    alike = [e for e in library.entries.values() if e.has_born and e.formula == crystal.formula]
-    for entry in sorted(alike, key=lambda e: (e.digest != crystal.digest, e.id)):
+    natural = Crystal.from_cell(crystal.lattice, crystal.positions, crystal.numbers)
+    alike = [e for e in library.entries.values() if e.has_born and e.formula == natural.formula]
+    for entry in sorted(alike, key=lambda e: (e.digest != natural.digest, e.id)):
         arrays = library.arrays(entry.id, "born", "dielectric", "dipole_factor")
         charges = {"born": arrays["born"], "dielectric": arrays["dielectric"], "factor": arrays["dipole_factor"][0]}
         found = charges_on(crystal, library.crystal(entry.id), charges)

@@ -1,8 +1,9 @@
-"""The one function of this folder that users call."""
+"""The functions of this folder that users call."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -24,10 +25,11 @@ from inscape.potentials import Engine
 from inscape.potentials import engine as engine_by_name
 from inscape.results import Prediction
 from inscape.scattering.plane import HK0
+from inscape.settings import SpectraSettings
 from inscape.simulation.cache import digest, kept, user_cache
 from inscape.simulation.charges import find_charges
 from inscape.simulation.relaxation import LARGEST_FORCE, relaxed, symmetrised
-from inscape.simulation.spectra import SpectraSettings, spectra_of
+from inscape.simulation.spectra import spectra_of
 from inscape.structures import Crystal, read_structure
 
 WORST_RESIDUAL = 0.05
@@ -88,7 +90,9 @@ def simulate(
     progress
         Called after each supercell.
     options
-        ``kinds``, ``emax``, ``de``, ``qmax``, ``dq`` as for `inscape.predict_many`; |Q| may go on above 10 1/Å.
+        Those of `inscape.settings.SpectraSettings`: ``kinds``, ``emax``, ``de``, ``qmax``, ``dq``, ``instrument``,
+        ``ei``, ``ef``, ``multiphonon``, ``isotopes``. Isotopes have other masses, so other modes; forces stay. Atoms
+        are counted as in the crystal read, or in that of the force constants.
 
     Returns
     -------
@@ -102,8 +106,8 @@ def simulate(
         A structure that cannot be used, or that the engine does not know.
     ForceConstantsError
         A calculation that cannot be read, Born charges that are not there or do not fit.
-    EngineError, MissingPackageError
-        An engine that does not exist or is not installed.
+    EngineError, InstrumentError, MissingPackageError
+        An engine or instrument that does not exist, not in this setting, or is not installed.
     GridError, DataError
         Grids, planes, kinds, temperatures or supercells that make no sense.
 
@@ -112,17 +116,74 @@ def simulate(
     A. Togo, L. Chaput, T. Tadano, I. Tanaka, J. Phys.: Condens. Matter 35, 353001 (2023): finite displacements.
     """
     settings = SpectraSettings(temperature, plane, **options)
-    existing = _existing(structure)
-    if existing is not None:
-        force_constants, name = existing
-        charges, source = find_charges(force_constants.crystal, born, born_from)
-        if charges:
-            force_constants = force_constants.with_charges(charges)
-        return spectra_of(force_constants, settings, engine=name, extra={"born_source": source} if charges else {})
+    found = force_constants_of(
+        structure,
+        engine,
+        relax=relax,
+        length=length,
+        supercell=supercell,
+        born=born,
+        born_from=born_from,
+        isotopes=settings.isotopes,
+        cache=cache,
+        progress=progress,
+    )
+    return spectra_of(
+        found.force_constants, settings, engine=found.engine, warnings=found.warnings, extra=found.attributes
+    )
+
+
+@dataclass(frozen=True, eq=False)
+class Computed:
+    """Force constants and where they come from.
+
+    Parameters
+    ----------
+    force_constants
+        Of the crystal.
+    engine
+        What made them.
+    warnings
+        Why they are not to be trusted.
+    attributes
+        Further attributes of results: ``supercell``, ``relaxed``, ``born_source`` and such.
+    """
+
+    force_constants: ForceConstants
+    engine: str
+    warnings: tuple[str, ...] = ()
+    attributes: Mapping[str, Any] = field(default_factory=dict)
+
+
+def force_constants_of(
+    structure: Any,
+    engine: str | Engine = "sevennet-0",
+    *,
+    relax: bool = True,
+    length: float = 10.0,
+    supercell: ArrayLike | None = None,
+    born: str | Path | None = None,
+    born_from: str | Path | None = None,
+    isotopes: Mapping[str | int, str | int] | None = None,
+    cache: str | Path | None = None,
+    progress: Progress | None = None,
+) -> Computed:
+    """Force constants of whatever `simulate` takes, by the same road and from the same cache.
+
+    The parameters are those of `simulate`, and so is what it raises. Isotopes are looked at only: what will be refused
+    is refused before hours of work.
+    """
+    if isinstance(structure, ForceConstants):
+        return _charged(Computed(structure, "force constants"), born, born_from)
+    if isinstance(structure, str | Path) and is_calculation(place := Path(structure).expanduser()):
+        found = Computed(read_force_constants(place), f"force constants of {place.name}")
+        return _charged(found, born, born_from)
     if supercell is not None:
         supercell = check_repetitions(supercell)
     potential = engine_by_name(engine) if isinstance(engine, str) else engine
     crystal = symmetrised(read_structure(structure))
+    if isotopes:
+        crystal.with_isotopes(isotopes)
     charges, source = find_charges(crystal, born, born_from)
     folder = Path(cache).expanduser() if cache is not None else user_cache() / "forces"
     warnings = []
@@ -135,36 +196,42 @@ def simulate(
     repetitions = check_repetitions(repetitions_of_length(crystal, length) if supercell is None else supercell)
     displacements = displace(crystal, repetitions)
     forces = computed_forces(displacements, potential, folder, progress=progress)
-    residual = float(np.linalg.norm(forces[0], axis=1).max())
-    if residual > WORST_RESIDUAL:
-        warnings.append(f"forces up to {residual:.2g} eV/Å are left in the crystal and taken off: it is not at rest")
     force_constants = displacements.force_constants(forces)
-    share = boundary_share(force_constants)
-    if share > WORST_BOUNDARY:
-        warnings.append(
-            f"the supercell is short: force constants at its boundary are still {share:.0%} of the largest between two "
-            "atoms; take a larger length"
-        )
-    extra = {
+    residual, share = float(np.linalg.norm(forces[0], axis=1).max()), boundary_share(force_constants)
+    attributes = {
         "supercell": "; ".join(" ".join(str(x) for x in row) for row in repetitions.tolist()),
         "relaxed": int(relax),
         "residual_force_eV_per_angstrom": residual,
         "boundary_share": share,
         **({"born_source": source} if charges else {}),
     }
-    if charges:
-        force_constants = force_constants.with_charges(charges)
-    name = f"{potential.name} ({potential.version})"
-    return spectra_of(force_constants, settings, engine=name, warnings=warnings, extra=extra)
+    return Computed(
+        force_constants.with_charges(charges) if charges else force_constants,
+        f"{potential.name} ({potential.version})",
+        (*warnings, *_doubts(residual, share)),
+        attributes,
+    )
 
 
-def _existing(structure: Any) -> tuple[ForceConstants, str] | None:
-    """Force constants that exist, and what they are called; None for a structure."""
-    if isinstance(structure, ForceConstants):
-        return structure, "force constants"
-    if isinstance(structure, str | Path) and is_calculation(place := Path(structure).expanduser()):
-        return read_force_constants(place), f"force constants of {place.name}"
-    return None
+def _charged(found: Computed, born: str | Path | None, born_from: str | Path | None) -> Computed:
+    """Force constants that exist, with other Born charges if these are asked for."""
+    charges, source = find_charges(found.force_constants.crystal, born, born_from)
+    if not charges:
+        return found
+    return Computed(found.force_constants.with_charges(charges), found.engine, attributes={"born_source": source})
+
+
+def _doubts(residual: float, share: float) -> list[str]:
+    """Warnings of forces that are left, eV/Å, and of what is left of force constants at the supercell's boundary."""
+    found = []
+    if residual > WORST_RESIDUAL:
+        found.append(f"forces up to {residual:.2g} eV/Å are left in the crystal and taken off: it is not at rest")
+    if share > WORST_BOUNDARY:
+        found.append(
+            f"the supercell is short: force constants at its boundary are still {share:.0%} of the largest between two "
+            "atoms; take a larger length"
+        )
+    return found
 
 
 def computed_force_constants(

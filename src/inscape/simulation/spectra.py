@@ -2,31 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 
 from inscape.cells.elements import NOBLE_GASES, NOT_METALS
 from inscape.lattice import ForceConstants, Modes, modes_on_mesh
-from inscape.results import KINDS, Prediction, check_kinds, make_prediction
+from inscape.results import Prediction, make_prediction
 from inscape.scattering import (
     ImaginaryModes,
-    check_plane,
-    check_temperature,
     density_of_states,
     displacements,
     imaginary_modes,
     native_plane,
+    phonon_orders,
     plane_map,
     powder_spectrum,
     scattering_lengths,
     self_part,
     to_scattering,
 )
-from inscape.scattering.plane import HK0
+from inscape.settings import SpectraSettings
 from inscape.spectra import centres, uniform_edges
 from inscape.structures import Crystal
 
@@ -43,33 +41,6 @@ NAMED = 4
 """So many of the wave vectors where modes are imaginary are named in it; the file names all."""
 
 
-@dataclass(frozen=True, eq=False)
-class SpectraSettings:
-    """Which spectra, and on which grids; the parameters are those of `inscape.simulate`.
-
-    Raises
-    ------
-    GridError, DataError
-        Grids, planes, temperatures or kinds that make no sense.
-    """
-
-    temperature: float = 300.0
-    plane: ArrayLike = HK0
-    kinds: Sequence[str] = tuple(KINDS)
-    emax: float | None = None
-    de: float = 0.5
-    qmax: float = 10.0
-    dq: float = 0.1
-    q_edges: Array = field(init=False)
-
-    def __post_init__(self) -> None:
-        check_temperature(self.temperature)
-        check_plane(self.plane)
-        check_kinds(self.kinds)
-        object.__setattr__(self, "q_edges", uniform_edges(self.qmax, self.dq, name="|Q|"))
-        uniform_edges(self.de if self.emax is None else self.emax, self.de, name="energy")
-
-
 def spectra_of(
     force_constants: ForceConstants,
     settings: SpectraSettings,
@@ -82,6 +53,8 @@ def spectra_of(
 
     Parameters
     ----------
+    settings
+        What is asked for; with isotopes, masses change, and with them all modes.
     engine
         What made the force constants.
     warnings
@@ -94,6 +67,8 @@ def spectra_of(
     Prediction
         The area of each atom's density of states is 3 less the weight of its imaginary modes.
     """
+    if settings.isotopes:
+        force_constants = force_constants.with_isotopes(settings.isotopes)
     crystal = force_constants.crystal
     modes = modes_on_mesh(force_constants, FINE_MESH if crystal.n_atoms <= FINE_ATOMS else COARSE_MESH)
     imaginary = imaginary_modes(modes)
@@ -107,15 +82,25 @@ def spectra_of(
         )
     if imaginary.share > WORST_IMAGINARY:
         found.append(_instability(imaginary))
+    powder = _powder(force_constants, modes, edges, settings) if "powder" in settings.kinds else {}
+    seen = settings.observation.spectra(
+        lambda: phonon_orders(modes, edges, settings.temperature, order=1),
+        scattering_lengths(crystal),
+        edges,
+        powder.get("q_edges"),
+        powder["powder_coherent"] + powder["powder_incoherent"] if powder else None,
+    )
     return make_prediction(
         crystal=crystal,
         energy_edges=edges,
         temperature=settings.temperature,
         **(_dos(modes, edges, settings.de) if "dos" in settings.kinds else {}),
-        **(_powder(force_constants, modes, edges, settings) if "powder" in settings.kinds else {}),
+        **powder,
         **(_plane(force_constants, modes, edges, settings) if "crystal" in settings.kinds else {}),
+        seen=seen,
         engine=engine,
         extra={
+            **settings.attributes,
             "born_charges": int(force_constants.has_born),
             "imaginary_share": imaginary.share,
             "imaginary_lowest_meV": imaginary.lowest,

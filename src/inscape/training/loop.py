@@ -24,6 +24,7 @@ from inscape.training.checkpoint import Run, interrupted
 from inscape.training.devices import devices_of
 from inscape.training.files import read_tensors
 from inscape.training.history import Epoch, out_of_patience
+from inscape.training.memory import keep_freed_memory
 from inscape.training.optimisation import adamw, clip_gradients, schedule, set_rate
 
 Loss = Callable[[nn.Module, Any], Tensor]
@@ -126,6 +127,7 @@ def fit_network(
         "validation": validation.size if validation else 0, "precision": precision,
     }  # fmt: skip
     _check(settings)
+    keep_freed_memory()
     workers = devices_of(network, devices, num_nodes, strategy)
     run = Run(network, copy.deepcopy(network) if average else network, adamw(network, weight_decay), settings)
     objective, optimizer = workers.prepare(Objective(network, loss, precision), run.optimizer)
