@@ -422,6 +422,7 @@ def test_engines_are_found_by_name(monkeypatch):
         (COPPER, {"plane": ((1, 0, 0), (2, 0, 0))}, GridError, "collinear"),
         (COPPER, {"qmax": -1}, GridError, "must be positive"),
         ("absent.yaml", {}, ForceConstantsError, "no such file"),
+        ("spectra.nc", {}, ForceConstantsError, "a file of spectra holds no force constants"),
     ],
 )
 def test_refusals(structure, options, error, message):

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from inscape.errors import StructureError
+from inscape.errors import ForceConstantsError, StructureError
 from inscape.lattice import (
     Displacements,
     ForceConstants,
@@ -170,14 +170,22 @@ def force_constants_of(
 ) -> Computed:
     """Force constants of whatever `simulate` takes, by the same road and from the same cache.
 
-    The parameters are those of `simulate`, and so is what it raises. Isotopes are looked at only: what will be refused
+    The parameters are those of `simulate`, and so is what it raises. Files of spectra are refused: they hold no force
+    constants. Isotopes are looked at only: what will be refused
     is refused before hours of work.
     """
     if isinstance(structure, ForceConstants):
         return _charged(Computed(structure, "force constants"), born, born_from)
-    if isinstance(structure, str | Path) and is_calculation(place := Path(structure).expanduser()):
-        found = Computed(read_force_constants(place), f"force constants of {place.name}")
-        return _charged(found, born, born_from)
+    if isinstance(structure, str | Path):
+        place = Path(structure).expanduser()
+        if place.suffix == ".nc":
+            raise ForceConstantsError(
+                f"{place}: a file of spectra holds no force constants; give the structure or calculation itself, as "
+                "inscape simulate takes it (what it has computed is kept)"
+            )
+        if is_calculation(place):
+            found = Computed(read_force_constants(place), f"force constants of {place.name}")
+            return _charged(found, born, born_from)
     if supercell is not None:
         supercell = check_repetitions(supercell)
     potential = engine_by_name(engine) if isinstance(engine, str) else engine

@@ -74,12 +74,7 @@ def spectra_of(
     imaginary = imaginary_modes(modes)
     top = settings.emax or max(1.1 * float(modes.energies.max()), 5.0)
     edges = uniform_edges(top, settings.de, name="energy")
-    found = list(warnings)
-    if not force_constants.has_born and is_polar(crystal):
-        found.append(
-            "no Born charges are known, so that the splitting of polar modes (LO–TO) is missing; give them as born or "
-            "born_from"
-        )
+    found = [*warnings, *missing_charges(force_constants)]
     if imaginary.share > WORST_IMAGINARY:
         found.append(_instability(imaginary))
     powder = _powder(force_constants, modes, edges, settings) if "powder" in settings.kinds else {}
@@ -124,6 +119,16 @@ def _instability(imaginary: ImaginaryModes) -> str:
 
 def _words(q: Iterable[float]) -> str:
     return " ".join(f"{x:.3g}" for x in q)
+
+
+def missing_charges(force_constants: ForceConstants) -> list[str]:
+    """A warning where a polar crystal has no Born charges."""
+    if force_constants.has_born or not is_polar(force_constants.crystal):
+        return []
+    return [
+        "no Born charges are known, so that the splitting of polar modes (LO–TO) is missing; give them as born or "
+        "born_from"
+    ]
 
 
 def is_polar(crystal: Crystal) -> bool:
