@@ -172,7 +172,7 @@ def draw_densities(spectra: dict[str, xr.Dataset], top: float, ax: Axes) -> None
         line = {"color": ROAD_COLOURS[road], "linewidth": 1.3, "label": ROAD_NAMES[road]}
         ax.plot(data["energy_dos"], data["dos"], **line)
     ax.set(xlim=(0, top), ylim=(0, None), xlabel="Energy (meV)", ylabel="Density of states\n(1/meV per atom)")
-    ax.legend(frameon=False, fontsize="small")
+    ax.legend(frameon=False, fontsize="small", ncols=len(ROADS), loc="lower left", bbox_to_anchor=(0, 0.98))
 
 
 def draw_heat_capacities(found: dict[str, inscape.Prediction], ax: Axes) -> None:

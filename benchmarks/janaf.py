@@ -1,12 +1,12 @@
 """Heat capacities of crystals against measured ones of the JANAF tables: predicted, simulated, and from DFT.
 
-    OMP_NUM_THREADS=1 python benchmarks/janaf.py ARCHIVES LIBRARY CACHE [--most N] [--plot FILE] [--crystals]
+    OMP_NUM_THREADS=1 python benchmarks/janaf.py ARCHIVES LIBRARY WORK [--most N] [--plot FILE] [--crystals]
 
-ARCHIVES is the folder of the phonondb's archives, LIBRARY a library rendered from them with its splits, CACHE a folder
-for the forces of SevenNet-0: interrupted, the same command goes on. C_V of `inscape.predict`, of `inscape.simulate`
-with SevenNet-0, relaxed as by default, and of the DFT force constants stands against C_p, relative to it. Test crystals
-are left out, whatever the library holds; so are solids whose supercells have more than N atoms in all. ``--crystals``
-prints a row for each crystal.
+ARCHIVES is the folder of the phonondb's archives, LIBRARY a library rendered from them with its splits, WORK a folder
+for results and forces: interrupted, the same command goes on. C_V of `inscape.predict`, of `inscape.simulate` with
+SevenNet-0, relaxed as by default, and of the DFT force constants stands against C_p, relative to it. Test crystals are
+left out, whatever the library holds; so are solids whose supercells have more than N atoms in all. ``--crystals`` prints
+a row for each crystal.
 
 The measured values are those of ``JANAF_1998_solid_Cp.json`` in the package chemicals (``pip install chemicals``): 342
 solids, 216 of them also at 100 and 200 K. Only these are used, and nothing is interpolated. Other tables of the package
@@ -16,6 +16,7 @@ do not reach that low: NIST's Shomate polynomials begin at 298 K, Perry's at 273
 from __future__ import annotations
 
 import argparse
+import json
 import re
 import sys
 import warnings
@@ -30,8 +31,8 @@ import inscape
 from inscape.lattice import displace, read_force_constants, repetitions_of_length
 from inscape.library import Entry, Library, composition
 from inscape.plots import COLOURS, write_figure
+from inscape.plots.style import INK
 from inscape.structure_model.train import training_ids
-from inscape.structures import Crystal
 from inscape.units import GAS_CONSTANT
 
 KELVIN = (100.0, 200.0, 298.15)
@@ -60,11 +61,12 @@ A solid is here if the tables reach down to 100 K, if there is no doubt which ph
 100 to 298 K, and if the training and validation parts of the data hold exactly one dynamically clean crystal of this
 formula and space group, of at most `MOST_ATOMS` atoms in the primitive cell. Left out are, for example, solids with a
 transition in between (NH4Cl, NH4Br, NaBH4, Hg2Cl2); with disorder (KOH, B4C); whose phase the data lack (B, CsCl, MoS2,
-MgH2, P4O10, SrBr2); in doubt (ZrCl4, ZrI4, LiAlO2, MgSO4, MgSiO3); with two crystals that fit (BN, LiOH); with imaginary
-modes (PbS, Ca(OH)2, Mg(OH)2, NaOH).
+MgH2, P4O10, SrBr2); in doubt (ZrCl4, ZrI4, LiAlO2, MgSO4, MgSiO3); with two crystals that fit (BN, LiOH); with
+imaginary modes (PbS, Ca(OH)2, Mg(OH)2, NaOH).
 """
 
 ROADS = ("direct", "SevenNet-0", "DFT")
+ROAD_COLOURS = dict(zip(ROADS, (COLOURS[0], COLOURS[1], INK), strict=True))
 
 
 class Solid(NamedTuple):
@@ -73,16 +75,13 @@ class Solid(NamedTuple):
     measured: np.ndarray
     entry: Entry
     learned: bool
-    archive: Path
-    crystal: Crystal
-    work: int
 
     def __str__(self) -> str:
         return f"{self.entry.formula} ({self.entry.space_group})"
 
 
-def solids(library: Library, archives: Path) -> list[Solid]:
-    """Solids of the table, those first whose supercells have the fewest atoms in all."""
+def solids(library: Library) -> list[Solid]:
+    """Solids of the table, those with small cells first."""
     names = [*library.select("train", max_atoms=MOST_ATOMS), *library.select("val", max_atoms=MOST_ATOMS)]
     learned = set(training_ids(library, MOST_ATOMS)[0])
     kinds = [(composition(library.entries[name].formula), library.entries[name]) for name in names]
@@ -96,27 +95,31 @@ def solids(library: Library, archives: Path) -> list[Solid]:
         table = dict(zip(*heat_capacity.Cp_dict_JANAF_solid[number], strict=True))
         n_atoms = sum(int(count or 1) for _, count in re.findall(r"([A-Z][a-z]?)(\d*)", formula))
         measured = np.array([table[kelvin] for kelvin in KELVIN]) / n_atoms
-        name = fitting[0].id
-        archive = next(archives.glob(f"materials-id-{name.removeprefix('mp-')}-*"))
-        crystal = read_force_constants(archive).crystal
-        found.append(Solid(measured, fitting[0], name in learned, archive, crystal, work(crystal)))
-    return sorted(found, key=lambda solid: solid.work)
+        found.append(Solid(measured, fitting[0], fitting[0].id in learned))
+    return sorted(found, key=lambda solid: solid.entry.n_atoms)
 
 
-def work(crystal: Crystal) -> int:
-    """Atoms of all supercells together that a simulation computes the forces of."""
+def computed(entry: Entry, archives: Path, folder: Path, most: int) -> np.ndarray | None:
+    """C_V by each of `ROADS`, shape (3, 3), J mol⁻¹ K⁻¹ per mole of atoms; None for a solid that takes too long."""
+    place = folder / f"{entry.id}.json"
+    if place.exists():
+        kept = json.loads(place.read_text())
+        return np.array(kept["heat_capacity"]) if kept["work"] <= most else None
+    archive = next(archives.glob(f"materials-id-{entry.id.removeprefix('mp-')}-*"))
+    crystal = read_force_constants(archive).crystal
     supercells = displace(crystal, repetitions_of_length(crystal, LENGTH)).supercells
-    return sum(len(atoms) for atoms in supercells)
-
-
-def computed(solid: Solid, cache: Path) -> np.ndarray:
-    """C_V by each of `ROADS`, shape (3, 3), J mol⁻¹ K⁻¹ per mole of atoms."""
+    work = sum(len(atoms) for atoms in supercells)
+    if work > most:
+        return None
     results = (
-        inscape.predict(solid.crystal, kinds=("dos",)),
-        inscape.simulate(solid.crystal, "sevennet-0", length=LENGTH, kinds=("dos",), cache=cache),
-        inscape.simulate(solid.archive, kinds=("dos",)),
+        inscape.predict(crystal, kinds=("dos",)),
+        inscape.simulate(crystal, "sevennet-0", length=LENGTH, kinds=("dos",), cache=folder / "forces"),
+        inscape.simulate(archive, kinds=("dos",)),
     )
-    return np.array([result.heat_capacity(KELVIN).values for result in results])
+    values = [result.heat_capacity(KELVIN).values.tolist() for result in results]
+    place.write_text(json.dumps({"heat_capacity": values, "work": work}))
+    sys.stderr.write(f"{entry.formula} ({entry.space_group}): {np.round(values, 2).tolist()}\n")
+    return np.array(values)
 
 
 def row(values: np.ndarray) -> str:
@@ -127,29 +130,26 @@ def row(values: np.ndarray) -> str:
 
 def picture(measured: np.ndarray, found: np.ndarray, learned: np.ndarray) -> Figure:
     """C_V against C_p, and how far it is off, at each temperature."""
-    figure = Figure(figsize=(9.2, 6.0), dpi=110, layout="constrained")
-    axes = figure.subplots(2, len(KELVIN), sharex="col", height_ratios=(1.3, 1))
-    top = 3 * GAS_CONSTANT
-    for column, kelvin in enumerate(KELVIN):
-        above, below = axes[:, column]
-        for number, road in enumerate(ROADS):
-            x, y = measured[:, column], found[:, number, column]
+    figure = Figure(figsize=(9.2, 6.2), dpi=110, layout="constrained")
+    axes = figure.subplots(2, len(KELVIN), sharex="col", sharey="row", height_ratios=(1.2, 1))
+    limit = 3 * GAS_CONSTANT
+    for (above, below), kelvin, x, values in zip(axes.T, KELVIN, measured.T, found.transpose(2, 1, 0), strict=True):
+        for road, y in zip(ROADS, values, strict=True):
             for use, marker, words in ((learned, "o", "learned from"), (~learned, "D", "not learned from")):
-                style = {"color": COLOURS[number], "marker": marker, "linestyle": "", "markersize": 4}
-                style |= {"markerfacecolor": "none"} if marker == "o" else {"markeredgecolor": "black"}
+                style = {"color": ROAD_COLOURS[road], "marker": marker, "linestyle": "", "markersize": 4.5}
+                style |= {"markerfacecolor": "none"} if marker == "o" else {"zorder": 3}
                 above.plot(x[use], y[use], label=f"{road}, {words}", **style)
                 below.plot(x[use], 100 * (y / x - 1)[use], **style)
-        above.plot((0, 1.15 * top), (0, 1.15 * top), color="0.6", linewidth=0.8, zorder=0)
-        above.axhline(top, color="0.6", linewidth=0.8, linestyle=":", zorder=0)
+        above.plot((0, 1.2 * limit), (0, 1.2 * limit), color="0.6", linewidth=0.8, zorder=0)
+        above.axhline(limit, color="0.6", linewidth=0.8, linestyle=":", zorder=0)
         below.axhline(0, color="0.6", linewidth=0.8, zorder=0)
-        start = 0.0 if measured[:, column].min() < 0.3 * top else 0.9 * measured[:, column].min()
-        stop = 1.05 * max(measured[:, column].max(), top)
-        above.set(xlim=(start, stop), ylim=(start, stop))
+        above.set(xlim=(0, 1.2 * limit), ylim=(0, 1.12 * limit))
         above.set_title(f"{kelvin:g} K", loc="left", fontsize="medium")
-        below.set(xlabel="$C_p$ measured (J mol⁻¹ K⁻¹)")
+        below.set_xlabel("$C_p$ measured (J mol⁻¹ K⁻¹)")
     axes[0, 0].set_ylabel("$C_V$ computed (J mol⁻¹ K⁻¹)")
     axes[1, 0].set_ylabel("$C_V/C_p$ − 1 (%)")
-    axes[0, 0].legend(frameon=False, fontsize="x-small")
+    axes[0, 2].legend(frameon=False, fontsize="small", loc="lower right")
+    axes[0, 2].text(0.02, limit + 0.3, "3R", transform=axes[0, 2].get_yaxis_transform(), color="0.4", fontsize="small")
     return figure
 
 
@@ -158,17 +158,19 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("archives", type=Path)
     parser.add_argument("library", type=Path)
-    parser.add_argument("cache", type=Path)
-    parser.add_argument("--most", type=int, default=10_000, help="leave out solids whose supercells have more atoms")
+    parser.add_argument("work", type=Path)
+    parser.add_argument("--most", type=int, default=4500, help="leave out solids whose supercells have more atoms")
     parser.add_argument("--plot", type=Path)
     parser.add_argument("--crystals", action="store_true")
     arguments = parser.parse_args()
     warnings.simplefilter("ignore")  # of e3nn and torch, while potentials are loaded
-    chosen = [s for s in solids(Library(arguments.library), arguments.archives) if s.work <= arguments.most]
-    found = []
-    for solid in chosen:
-        found.append(computed(solid, arguments.cache))
-        sys.stderr.write(f"{solid} {found[-1].round(2).tolist()}\n")
+    arguments.work.mkdir(parents=True, exist_ok=True)
+    chosen, found = [], []
+    for solid in solids(Library(arguments.library)):
+        heat_capacities = computed(solid.entry, arguments.archives, arguments.work, arguments.most)
+        if heat_capacities is not None:
+            chosen.append(solid)
+            found.append(heat_capacities)
     measured, values = np.array([solid.measured for solid in chosen]), np.array(found)
     learned = np.array([solid.learned for solid in chosen])
     off = values / measured[:, None] - 1
