@@ -5,7 +5,7 @@
 ARCHIVES is the folder of the phonondb's archives, LIBRARY a library rendered from them with its splits, WORK a folder
 for results: what lies there is not computed again. Crystals are chosen by `CLASSES`, not by how well they come out.
 Density of states and powder map at 10 K are compared with those of the DFT force constants by `inscape.compare`. Times
-are those of one thread, models and potentials being loaded and no forces kept from earlier; without a potential, the
+are of the wall clock, models and potentials being loaded and no forces kept from earlier; without a potential, the
 least of three. The text of the page stays as it is down to a mark.
 """
 
@@ -43,7 +43,7 @@ HEADROOM = 1.25
 """All energies end at this multiple of the highest mode in DFT."""
 
 MARK = "<!-- from here on written by benchmarks/gallery.py -->"
-HEAD = ("| crystal | road | W1 | cosine | top | C_V | processor | wall clock |", "|---|---|---|---|---|---|---|---|")
+HEAD = ("| crystal | road | W1 | cosine | top | C_V | time | load |", "|---|---|---|---|---|---|---|---|")
 
 TEMPERATURES = np.arange(2.0, 401.0, 2.0)
 HALOGENS = frozenset((9, 17, 35, 53, 85))
@@ -102,23 +102,22 @@ def results(archive: Path, entry: Entry, work: Path) -> dict[str, inscape.Predic
     for road, prepare in tasks.items():
         place = work / f"{entry.id}-{road}.nc"
         if not place.exists():
-            prediction, times = timed(prepare(), turns=1 if road in POTENTIALS else 3)
-            prediction.dataset.attrs |= times | {"load": os.getloadavg()[0]}
+            prediction, seconds = timed(prepare(), turns=1 if road in POTENTIALS else 3)
+            prediction.dataset.attrs |= {"seconds": seconds, "load": os.getloadavg()[0]}
             prediction.save(place)
         found[road] = inscape.Prediction.load(place)
         sys.stderr.write(f"{place.name}: {found[road].dataset.attrs['seconds']:.2f} s\n")
     return found
 
 
-def timed(task: Callable[[], inscape.Prediction], turns: int) -> tuple[inscape.Prediction, dict[str, float]]:
-    """What a task returns, and its least times of several turns, s, by the clock on the wall and by the processor."""
+def timed(task: Callable[[], inscape.Prediction], turns: int) -> tuple[inscape.Prediction, float]:
+    """What a task returns, and its least time of several turns, s."""
     times = []
     for _ in range(turns):
-        start = np.array([time.perf_counter(), time.process_time()])
+        start = time.perf_counter()
         result = task()
-        times.append(np.array([time.perf_counter(), time.process_time()]) - start)
-    wall, processor = np.min(times, axis=0).tolist()
-    return result, {"seconds": wall, "processor_seconds": processor}
+        times.append(time.perf_counter() - start)
+    return result, min(times)
 
 
 def loaded_prediction(crystal: Crystal, options: dict) -> Callable[[], inscape.Prediction]:
@@ -201,8 +200,8 @@ def rows(entry: Entry, found: dict[str, inscape.Prediction], compared: dict[str,
             dos, powder = compared[road].figures["dos"], compared[road].figures["powder"]
             cells += [f"{dos['w1_meV']:.2f}", f"{powder['cut_cosine']:.3f}", f"{highest(result):.1f}"]
             cells += [f"{dos['heat_capacity_difference_300K_J_per_mol_K']:+.2f}"]
-        seconds = (float(result.dataset.attrs[name]) for name in ("processor_seconds", "seconds"))
-        cells += [f"{x:.2f}" if x < 1 else f"{x:.1f}" for x in seconds]
+        seconds, load = (float(result.dataset.attrs[name]) for name in ("seconds", "load"))
+        cells += [f"{seconds:.2f} s" if seconds < 1 else f"{seconds:.1f} s", f"{load:.1f}"]
         lines.append(f"| {' | '.join(cells)} |")
     return lines
 
@@ -229,7 +228,7 @@ def main() -> None:
     arguments = parser.parse_args()
     arguments.work.mkdir(parents=True, exist_ok=True)
     warnings.simplefilter("ignore")  # of e3nn and torch, while potentials are loaded
-    table, sections, loads = [], [], []
+    table, sections = [], []
     for words, entry in chosen(Library(arguments.library)).items():
         archive = next(arguments.archives.glob(f"materials-id-{number(entry.id)}-*"))
         found = results(archive, entry, arguments.work)
@@ -237,13 +236,11 @@ def main() -> None:
         image = f"images/gallery-{entry.formula}.png"
         write_figure(picture(entry, found, compared), arguments.docs / image)
         table += rows(entry, found, compared)
-        loads += [result.dataset.attrs["load"] for result in found.values()]
         text = f"{entry.id}, {entry.n_atoms} atoms in the primitive cell. {remarks(found)}".strip()
         sections.append(f"## {formula(entry)}, {words}\n\n{text}\n\n![{entry.formula} by four roads]({image})\n")
     page = arguments.docs / "gallery.md"
     kept = page.read_text(encoding="utf-8").partition(MARK)[0]
-    load = f"Load of the machine while this was measured: {min(loads):.1f} to {max(loads):.1f}."
-    page.write_text("\n".join([kept + MARK, "", *HEAD, *table, "", load, "", *sections]), encoding="utf-8")
+    page.write_text("\n".join([kept + MARK, "", *HEAD, *table, "", *sections]), encoding="utf-8")
 
 
 if __name__ == "__main__":

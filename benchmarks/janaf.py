@@ -5,8 +5,8 @@
 ARCHIVES is the folder of the phonondb's archives, LIBRARY a library rendered from them with its splits, WORK a folder
 for results and forces: interrupted, the same command goes on. C_V of `inscape.predict`, of `inscape.simulate` with
 SevenNet-0, relaxed as by default, and of the DFT force constants stands against C_p, relative to it. Test crystals are
-left out, whatever the library holds; so are solids whose supercells have more than N atoms in all. ``--crystals`` prints
-a row for each crystal.
+left out, whatever the library holds; so are solids whose supercells have more than N atoms in all. ``--crystals``
+prints a row for each crystal.
 
 The measured values are those of ``JANAF_1998_solid_Cp.json`` in the package chemicals (``pip install chemicals``): 342
 solids, 216 of them also at 100 and 200 K. Only these are used, and nothing is interpolated. Other tables of the package
@@ -67,17 +67,19 @@ imaginary modes (PbS, Ca(OH)2, Mg(OH)2, NaOH).
 
 ROADS = ("direct", "SevenNet-0", "DFT")
 ROAD_COLOURS = dict(zip(ROADS, (COLOURS[0], COLOURS[1], INK), strict=True))
+ROAD_SIZES = dict(zip(ROADS, (7.0, 4.5, 2.5), strict=True))
 
 
 class Solid(NamedTuple):
     """A solid of the tables, its C_p at `KELVIN`, J mol⁻¹ K⁻¹ per mole of atoms, and its crystal in the data."""
 
+    formula: str
     measured: np.ndarray
     entry: Entry
     learned: bool
 
     def __str__(self) -> str:
-        return f"{self.entry.formula} ({self.entry.space_group})"
+        return f"{self.formula} ({self.entry.space_group})"
 
 
 def solids(library: Library) -> list[Solid]:
@@ -95,7 +97,7 @@ def solids(library: Library) -> list[Solid]:
         table = dict(zip(*heat_capacity.Cp_dict_JANAF_solid[number], strict=True))
         n_atoms = sum(int(count or 1) for _, count in re.findall(r"([A-Z][a-z]?)(\d*)", formula))
         measured = np.array([table[kelvin] for kelvin in KELVIN]) / n_atoms
-        found.append(Solid(measured, fitting[0], fitting[0].id in learned))
+        found.append(Solid(formula, measured, fitting[0], fitting[0].id in learned))
     return sorted(found, key=lambda solid: solid.entry.n_atoms)
 
 
@@ -118,7 +120,7 @@ def computed(entry: Entry, archives: Path, folder: Path, most: int) -> np.ndarra
     )
     values = [result.heat_capacity(KELVIN).values.tolist() for result in results]
     place.write_text(json.dumps({"heat_capacity": values, "work": work}))
-    sys.stderr.write(f"{entry.formula} ({entry.space_group}): {np.round(values, 2).tolist()}\n")
+    sys.stderr.write(f"{entry.id}: {np.round(values, 2).tolist()}\n")
     return np.array(values)
 
 
@@ -131,13 +133,13 @@ def row(values: np.ndarray) -> str:
 def picture(measured: np.ndarray, found: np.ndarray, learned: np.ndarray) -> Figure:
     """C_V against C_p, and how far it is off, at each temperature."""
     figure = Figure(figsize=(9.2, 6.2), dpi=110, layout="constrained")
-    axes = figure.subplots(2, len(KELVIN), sharex="col", sharey="row", height_ratios=(1.2, 1))
+    axes = figure.subplots(2, len(KELVIN), sharex="col", sharey="row", height_ratios=(1, 1.1))
     limit = 3 * GAS_CONSTANT
     for (above, below), kelvin, x, values in zip(axes.T, KELVIN, measured.T, found.transpose(2, 1, 0), strict=True):
         for road, y in zip(ROADS, values, strict=True):
             for use, marker, words in ((learned, "o", "learned from"), (~learned, "D", "not learned from")):
-                style = {"color": ROAD_COLOURS[road], "marker": marker, "linestyle": "", "markersize": 4.5}
-                style |= {"markerfacecolor": "none"} if marker == "o" else {"zorder": 3}
+                style = {"color": ROAD_COLOURS[road], "marker": marker, "linestyle": "", "markersize": ROAD_SIZES[road]}
+                style |= {} if road == "DFT" else {"markerfacecolor": "none"}
                 above.plot(x[use], y[use], label=f"{road}, {words}", **style)
                 below.plot(x[use], 100 * (y / x - 1)[use], **style)
         above.plot((0, 1.2 * limit), (0, 1.2 * limit), color="0.6", linewidth=0.8, zorder=0)
