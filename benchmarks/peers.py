@@ -50,12 +50,10 @@ def compare(constants: ForceConstants, *, equal: bool = False) -> tuple[float, f
 
     positions = np.arange(0, energies.max() + 5, 0.5)
     mine, peers = (
-        np.array(
-            [
-                np.exp(-0.5 * (positions[:, None] - e.ravel()) ** 2) @ r.ravel()
-                for e, r in zip(np.split(energy, len(SHELLS)), np.split(intensity, len(SHELLS)), strict=True)
-            ]
-        )
+        np.array([
+            np.exp(-0.5 * (positions[:, None] - e.ravel()) ** 2) @ r.ravel()
+            for e, r in zip(np.split(energy, len(SHELLS)), np.split(intensity, len(SHELLS)), strict=True)
+        ])
         for energy, intensity in ((modes.energies, np.where(real, own, 0.0)), (energies, other))
     )
     matters = peers > 0.01 * peers.max(axis=1, keepdims=True)
