@@ -19,7 +19,7 @@ LAYERS = [  # a unit is a module or a folder; each may import the units above it
     {"structures", "spectra", "metrics"},
     {"lattice"},
     {"scattering", "thermodynamics"},
-    {"potentials"},
+    {"potentials", "vibrations"},
     {"library"},
     {"training"},
     {"autoencoders"},
@@ -36,6 +36,9 @@ RANK = {name: rank for rank, layer in enumerate(LAYERS) for name in layer}
 DOORS = {  # one heavy library, one door
     "phonopy": {"lattice"},
     "sevenn": {"potentials"},
+    "nequix": {"potentials"},
+    "chgnet": {"potentials"},
+    "euphonic": {"lattice"},
     "dask": {"library"},
     "distributed": {"library"},
     "dask_jobqueue": {"library"},
@@ -55,6 +58,8 @@ DOORS = {  # one heavy library, one door
 NO_PHYSICS = {"numpy", "scipy", "torch", "sklearn", "phonopy", "sevenn", "spglib"}  # in cli and web
 
 PACKAGES = {"distributed": "dask", "sklearn": "scikit-learn", "umap": "umap-learn"}  # where the name is another
+
+NO_EXTRA = {"nequix"}  # what it asks for are CUDA builds and wandb: users install it as its engine says
 
 VAGUE_NAMES = {"utils", "util", "helpers", "helper", "common", "core", "misc"}
 
@@ -113,7 +118,11 @@ PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["
 def test_every_package_that_is_imported_is_asked_for():
     requirements = {*PROJECT["dependencies"]}.union(*PROJECT["optional-dependencies"].values())
     asked_for = {re.match(r"[\w.-]+", requirement)[0] for requirement in requirements}
-    foreign = {name.split(".")[0] for path in FILES for name in imports(path)} - sys.stdlib_module_names - {"inscape"}
+    foreign = (
+        {name.split(".")[0] for path in FILES for name in imports(path)}
+        - sys.stdlib_module_names
+        - {"inscape", *NO_EXTRA}
+    )
     assert {PACKAGES.get(name, name.replace("_", "-")) for name in foreign} <= asked_for
 
 

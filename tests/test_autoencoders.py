@@ -26,7 +26,15 @@ from inscape.autoencoders import (
     VariationalAutoencoder,
     load,
 )
-from inscape.autoencoders.corruptions import Background, Gaussian, Masking, MissingBands, Poisson, ResolutionBlur
+from inscape.autoencoders.corruptions import (
+    Background,
+    Deformation,
+    Gaussian,
+    Masking,
+    MissingBands,
+    Poisson,
+    ResolutionBlur,
+)
 from inscape.autoencoders.losses import GaussianLikelihood, Huber
 from inscape.autoencoders.networks import Bottleneck, build
 from inscape.autoencoders.pca import centred_blocks, principal_axes
@@ -36,6 +44,7 @@ from inscape.autoencoders.penalties import (
     BatchTopK,
     Contractive,
     JumpReLU,
+    Lifetime,
     Matryoshka,
     Orthogonal,
     Tied,
@@ -106,6 +115,8 @@ ESTIMATORS = {
     "cosine": (small(loss="cosine", output="nonnegative"), (20,)),
     "topk and corruption": (small(penalty=TopK(2), corruption=Gaussian(0.1)), (20,)),
     "batch topk": (small(penalty=(BatchTopK(2), Orthogonal())), (20,)),
+    "lifetime": (small(penalty=(Lifetime(0.3), UnitNorm()), hidden=()), (20,)),
+    "deformed images": (convolutional(corruption=Deformation(), penalty=Lifetime(0.3)), (1, 7, 6)),
     "l1": (small(penalty=[L1(1e-3), UnitNorm()], loss=Huber(2.0)), (20,)),
     "activity": (small(penalty=Activity(0.01, 0.3)), (20,)),
     "jump relu": (small(penalty=JumpReLU(1e-3)), (20,)),

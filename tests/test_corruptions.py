@@ -8,6 +8,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 from inscape.autoencoders import PCA, Autoencoder, corrupt
 from inscape.autoencoders.corruptions import (
     Background,
+    Deformation,
     Gaussian,
     Masking,
     MissingBands,
@@ -30,6 +31,7 @@ ALL = [
     ResolutionBlur(1.2),
     MissingBands(2, 2),
     Background(0.2, 0.3),
+    Deformation(),
     (Poisson(500.0), MissingBands(1, 3), Background(0.1)),
 ]
 
@@ -108,6 +110,37 @@ def test_background_is_a_straight_line():
     assert tilt.max() == pytest.approx(0.3, abs=0.01)
 
 
+STILL = {"angle": 0.0, "shear": 0.0, "stretch": 0.0, "shift": 0.0, "bend": 0.0}
+
+
+def moved(deformation, width=30):
+    """Where a round spot two rows and two columns beside the middle of an image of 20 rows goes, shape (2000, 2)."""
+    row, column = np.mgrid[:20, :width] + 0.5
+    row, column = row - 10, column - width / 2
+    spot = np.exp(-0.5 * ((row - 2) ** 2 + (column - 2) ** 2) / 1.5**2)
+    images = corrupt(np.broadcast_to(spot, (2000, 1, 20, width)).copy(), deformation)[:, 0]
+    mass = images.sum(axis=(1, 2))
+    return np.stack([(images * place).sum(axis=(1, 2)) / mass for place in (row, column)], axis=1)
+
+
+def test_no_deformation_is_none():
+    assert_allclose(corrupt(X, Deformation(**STILL)), X, atol=1e-12)
+
+
+def test_images_move_by_as_many_bins_as_asked_for():
+    steps = moved(Deformation(**STILL | {"shift": 0.7})) - 2
+    assert_allclose(steps.std(axis=0), 0.7, rtol=0.05)
+    assert_allclose(steps.mean(axis=0), 0.0, atol=0.05)
+
+
+@pytest.mark.parametrize("width", [20, 30])
+def test_images_turn_about_their_middle(width):
+    place = moved(Deformation(**STILL | {"angle": 20.0}), width)
+    assert_allclose(np.hypot(*place.T), np.sqrt(8), rtol=0.02)
+    angles = np.degrees(np.arctan2(place[:, 0], place[:, 1])) - 45
+    assert angles.std() == pytest.approx(20.0, rel=0.06)
+
+
 @pytest.mark.parametrize("corruption", [Gaussian(0.5), Masking(0.5, 0.0)], ids=repr)
 def test_denoising_beats_projection(corruption):
     """A code learnt from corrupted samples decodes to cleaner ones than PCA's."""
@@ -132,5 +165,7 @@ def test_refused():
         corrupt(X, MissingBands(5, 2))
     with pytest.raises(DataError, match="axes -3 to 2"):
         corrupt(X, ResolutionBlur(1.0, axis=3))
+    with pytest.raises(DataError, match="is for images"):
+        corrupt(X[:, 0, 0], Deformation())
     with pytest.raises(DataError, match="expected a Corruption"):
         corrupt(X, "noise")

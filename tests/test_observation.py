@@ -53,7 +53,7 @@ def small(model, monkeypatch):
 @pytest.fixture
 def rough(monkeypatch):
     """Simulations take modes on a mesh of few points."""
-    monkeypatch.setattr("inscape.simulation.spectra.FINE_MESH", 0.5)
+    monkeypatch.setattr("inscape.lattice.modes.FINE_MESH", 0.5)
 
 
 def edges_of(result, name="energy"):

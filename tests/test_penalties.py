@@ -16,6 +16,7 @@ from inscape.autoencoders.penalties import (
     BatchTopK,
     Contractive,
     JumpReLU,
+    Lifetime,
     Matryoshka,
     Orthogonal,
     Penalty,
@@ -147,6 +148,10 @@ def test_definitions():
     assert batch.draw(numbers).tolist() == [[3, 0, 2, 0.5], [0, 0, 0, 0.1]]  # 4 of the batch of 2
     assert batch.threshold == pytest.approx(0.1)
     assert batch.eval()(numbers).tolist() == [[3, 0, 2, 0.5], [0, 0, 0, 0]]
+    life = Lifetime(0.5).bottleneck(4)
+    assert life.draw(numbers).tolist() == [[3, 0, 2, 0.5], [0, 0, 0, 0]]  # one of the batch of 2 for each element
+    assert life.threshold.tolist() == [3, 0, 2, 0.5]
+    assert life.eval()(2 * numbers).tolist() == [[6, 0, 4, 1], [0, 0, 0, 0]]
 
 
 def test_costs():
@@ -192,6 +197,14 @@ def test_so_many_elements_are_active(penalty):
     assert (model.transform(X) >= 0).all()
     assert active.max() <= 2 if type(penalty) is TopK else 1 < active.mean() < 3
     assert_allclose(model.activity_, (model.transform(X) != 0).mean(axis=0))
+
+
+def test_each_element_is_active_for_its_share_of_samples():
+    X = sparse_table(n=1000)
+    penalty = (Lifetime(0.2), UnitNorm())
+    model = Autoencoder(10, hidden=(), penalty=penalty, epochs=20, learning_rate=0.01, random_state=0).fit(X)
+    assert_allclose(model.activity_, 0.2, atol=0.06)
+    assert (model.transform(X) >= 0).all()
 
 
 def test_dead_elements_come_back(monkeypatch):

@@ -25,8 +25,12 @@ CUT = 44
 """Bins that are left of a density of states cut at 22 meV."""
 
 
-def whole():
-    return make_prediction(crystal=CRYSTAL, energy_edges=EDGES, temperature=300.0, partial_dos=PARTIAL)
+def whole(stretch=1.0, scale=None):
+    """The density of states with all energies stretched; ``scale`` is the share by which they may be wrong."""
+    return make_prediction(
+        crystal=CRYSTAL, energy_edges=EDGES * stretch, temperature=300.0, partial_dos=PARTIAL / stretch,
+        expected_error=None if scale is None else {"dos_energy_scale_90": scale},
+    )  # fmt: skip
 
 
 def cut():
@@ -80,6 +84,31 @@ def test_masses_are_in_the_file_and_follow_from_symbols_in_older_ones():
     dataset = whole().dataset
     np.testing.assert_allclose(atom_masses(dataset), CRYSTAL.masses)
     np.testing.assert_allclose(atom_masses(dataset.drop_vars("atom_mass")), CRYSTAL.masses, rtol=1e-3)
+
+
+def test_bands_end_where_energies_are_stretched_as_far_as_they_may_be():
+    middle = whole(scale=0.01).thermodynamics(KELVIN)
+    for stretch in (1.01, 1 / 1.01):
+        end = whole(stretch).thermodynamics(KELVIN)
+        for name in end:
+            np.testing.assert_allclose(
+                np.abs(end[name] - middle[name]), middle[f"{name}_error"], rtol=0.02, atol=1e-9, err_msg=name
+            )
+    assert float(middle["zero_point_energy_error"] / middle["zero_point_energy"]) == pytest.approx(0.01, rel=0.01)
+    assert float(middle["debye_temperature_error"][2] / middle["debye_temperature"][2]) == pytest.approx(0.01, rel=0.01)
+
+
+def test_without_an_expected_error_there_are_no_bands():
+    assert not [name for name in whole().thermodynamics(KELVIN) if name.endswith("_error")]
+
+
+def test_bands_are_in_table_figure_and_command(tmp_path):
+    properties = whole(scale=0.02).thermodynamics(KELVIN)
+    assert {"heat_capacity_J_per_mol_K_error", "u2_Na1_angstrom2_error"} <= set(as_table(properties))
+    assert len(thermodynamics_figure(properties).axes[0].collections) == 2
+    result = run("thermo", whole(scale=0.02).save(tmp_path / "salt.nc"), "--temperatures", "100,300")
+    assert result.output.count("±") >= 8
+    assert "nine times out of ten" in result.output
 
 
 def test_the_table_has_a_column_for_each_property_and_atom():

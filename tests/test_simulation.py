@@ -1,6 +1,7 @@
 """Simulation: force constants as phonopy makes them, forces that are kept, results like those of prediction."""
 
 import json
+import subprocess
 import sys
 from importlib.metadata import EntryPoint
 from pathlib import Path
@@ -15,7 +16,7 @@ from phonopy.structure.atoms import PhonopyAtoms
 import inscape
 from crystals import NACL, SILICON, UNSTABLE, force_constants_of, pack_archive
 from inscape.errors import DataError, EngineError, ForceConstantsError, GridError, MissingPackageError, StructureError
-from inscape.lattice import check_repetitions, displace, repetitions_of_length
+from inscape.lattice import boundary_share, check_repetitions, displace, repetitions_of_length
 from inscape.potentials import Engine, engine, engine_names
 from inscape.results import VARIABLES, Prediction
 from inscape.settings import SpectraSettings
@@ -175,6 +176,46 @@ def test_interrupted_at_any_supercell_it_ends_as_if_undisturbed(tmp_path):
     assert inscape.simulate(ALLOY, again, cache=tmp_path / "two", **options).dataset.identical(whole.dataset)
 
 
+KILLING = """
+import os, random, signal, sys, time
+from pathlib import Path
+from ase.build import bulk
+import inscape
+
+def simulate(cache):
+    options = {"supercell": (2, 2, 1), "relax": False, "kinds": ("dos",), "de": 1.0}
+    return inscape.simulate(crystal, "ase:ase.calculators.emt:EMT", cache=cache, **options).dataset
+
+crystal = bulk("Cu", cubic=True, a=3.75).repeat((1, 1, 2))
+crystal.symbols[0] = "Au"
+folder, moments = Path(sys.argv[1]), random.Random(0)
+simulate(folder / "warm")  # loads what there is to load
+start = time.perf_counter()
+undisturbed = simulate(folder / "one")
+seconds = time.perf_counter() - start
+killed = 0
+for _ in range(10):
+    child = os.fork()
+    if not child:
+        simulate(folder / "two")
+        os._exit(0)
+    time.sleep(moments.uniform(0, seconds / 3))
+    os.kill(child, signal.SIGKILL)
+    killed += os.WIFSIGNALED(os.waitpid(child, 0)[1])
+counted = len(list((folder / "two").rglob("*.npz")))
+print(killed, counted, simulate(folder / "two").identical(undisturbed), len(crystal))
+"""
+
+
+def test_killed_ten_times_at_random_it_ends_as_if_undisturbed(tmp_path):
+    done = subprocess.run([sys.executable, "-c", KILLING, tmp_path], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    killed, kept_before, identical, n_atoms = done.stdout.split()
+    assert (identical, n_atoms) == ("True", "8")
+    assert int(killed) >= 5
+    assert int(kept_before) > 0
+
+
 def test_forces_of_another_engine_or_structure_are_not_taken(tmp_path):
     for change in ({}, {"name": "other"}, {"version": "2"}):
         toy = Toy(change.get("name", "toy"))
@@ -184,6 +225,26 @@ def test_forces_of_another_engine_or_structure_are_not_taken(tmp_path):
     toy = Toy()
     inscape.simulate(COPPER, toy, cache=tmp_path, supercell=(1, 1, 1), relax=False, **QUICK)
     assert toy.count == 2
+
+
+def test_short_supercells_and_forces_that_are_left_are_warned_of():
+    short, long = (inscape.simulate(COPPER, Toy(), supercell=(n,) * 3, **QUICK) for n in (1, 3))
+    assert "the supercell is short: force constants at its boundary are still 100%" in short.warning
+    assert long.warning is None
+    assert long.dataset.attrs["boundary_share"] < 0.05
+    strained = bulk("Cu", cubic=True, a=3.75)
+    strained.symbols[0] = "Au"
+    strained.positions[1] += [0.1, 0, 0]
+    left = inscape.simulate(strained, Toy(), supercell=(1, 1, 1), relax=False, **QUICK)
+    assert "eV/Å are left in the crystal and taken off" in left.warning
+    assert left.dataset.attrs["residual_force_eV_per_angstrom"] > 0.05
+
+
+def test_the_share_at_the_boundary_falls_with_the_supercell():
+    shares = [boundary_share(force_constants_of(NACL, born=False, dim=(n, n, n))) for n in (1, 2)]
+    assert shares[0] > 0.9  # the boundary begins at 2.8 Å, where the nearest neighbours are,
+    assert shares[1] == pytest.approx(0, abs=1e-12)  # and at 5.6; springs end at 3.9
+    assert boundary_share(force_constants_of(NACL)) > 0.01  # what the springs lack for dipoles, they would need there
 
 
 def test_a_damaged_file_is_computed_again(own_cache):
@@ -228,7 +289,7 @@ def test_the_result_is_like_a_prediction(tmp_path):
     assert (attributes["supercell"], attributes["relaxed"], attributes["plane"]) == (
         "1 0 0; 0 1 0; 0 0 1", 0, "1 1 0; 0 0 1",
     )  # fmt: skip
-    assert result.warning is None
+    assert result.warning.startswith("the supercell is short: force constants at its boundary are still 100%")
     assert Prediction.load(result.save(tmp_path / "copper.nc")).dataset.identical(result.dataset)
     assert json.dumps(result.summary())
     result.plot(tmp_path / "copper.png")
@@ -259,8 +320,11 @@ def test_calculations_need_no_engine(tmp_path):
 def test_missing_charges_and_imaginary_modes_are_warned_of():
     assert "LO–TO" in spectra_of(force_constants_of(NACL, born=False), SpectraSettings(**QUICK), engine="x").warning
     unstable = spectra_of(force_constants_of(UNSTABLE), SpectraSettings(**QUICK), engine="x")
-    assert "% of the modes are imaginary, down to -" in unstable.warning
-    assert " at q = (" in unstable.warning
+    points = unstable.dataset.attrs["imaginary_points"].split("; ")
+    worst, energy = points[0].removesuffix(" meV").split(": ")
+    assert worst == unstable.dataset.attrs["imaginary_q"]
+    assert f"down to {float(energy):.1f} meV, at q = ({worst}), (" in unstable.warning
+    assert f") and {len(points) - 4} more, and left out" in unstable.warning
     assert unstable.dataset.attrs["imaginary_share"] > 0
     for atoms, polar in (
         (COPPER, False),
@@ -324,12 +388,12 @@ def test_engines_that_break_the_contract(broken, clause):
 
 
 def test_engines_are_found_by_name(monkeypatch):
-    assert engine_names() == ["sevennet-0", "sevennet-l3i5"]
+    assert engine_names() == ["chgnet", "nequix-oam-1-pft", "sevennet-0", "sevennet-l3i5"]
     assert engine("SevenNet-0").version.startswith("sevenn ")
     plugged = [EntryPoint("toy", f"{__name__}:Toy", "inscape.engines"), EntryPoint("bad", "builtins:str", "x")]
     monkeypatch.setattr(EntryPoint, "load", lambda self: Toy if self.name == "toy" else str)
     monkeypatch.setattr("inscape.potentials.named.entry_points", lambda *, group: plugged)
-    assert engine_names() == ["bad", "sevennet-0", "sevennet-l3i5", "toy"]
+    assert engine_names() == ["bad", "chgnet", "nequix-oam-1-pft", "sevennet-0", "sevennet-l3i5", "toy"]
     assert isinstance(engine("Toy"), Toy)
     with pytest.raises(EngineError, match=r"no subclass of inscape\.potentials\.Engine"):
         engine("bad")
@@ -338,7 +402,7 @@ def test_engines_are_found_by_name(monkeypatch):
 @pytest.mark.parametrize(
     ("structure", "options", "error", "message"),
     [
-        (COPPER, {"engine": "sevenet-0"}, EngineError, "no engine is called 'sevenet-0'; there are sevennet-0"),
+        (COPPER, {"engine": "sevenet-0"}, EngineError, "no engine is called 'sevenet-0'; there are chgnet"),
         (COPPER, {"engine": "ase:EMT"}, EngineError, "expected ase:package.module:factory"),
         (COPPER, {"engine": "ase:ase.nothing.emt:EMT"}, EngineError, "there is no module ase.nothing"),
         (COPPER, {"engine": "ase:ase.calculators.emt:EMTS"}, EngineError, "has no EMTS"),
@@ -358,6 +422,7 @@ def test_engines_are_found_by_name(monkeypatch):
         (COPPER, {"plane": ((1, 0, 0), (2, 0, 0))}, GridError, "collinear"),
         (COPPER, {"qmax": -1}, GridError, "must be positive"),
         ("absent.yaml", {}, ForceConstantsError, "no such file"),
+        ("spectra.nc", {}, ForceConstantsError, "a file of spectra holds no force constants"),
     ],
 )
 def test_refusals(structure, options, error, message):
@@ -365,10 +430,27 @@ def test_refusals(structure, options, error, message):
         inscape.simulate(structure, **({"relax": False} | options))
 
 
-def test_a_missing_sevenn_gives_the_pip_line(monkeypatch):
-    monkeypatch.setitem(sys.modules, "sevenn.calculator", None)
-    with pytest.raises(MissingPackageError, match="pip install sevenn"):
-        inscape.simulate(COPPER)
+@pytest.mark.parametrize(
+    ("name", "module", "line"),
+    [
+        ("sevennet-0", "sevenn.calculator", "pip install sevenn"),
+        ("nequix-oam-1-pft", "nequix.calculator", "pip install --no-deps nequix"),
+        ("chgnet", "chgnet.model", r"pip install 'inscape\[chgnet\]'"),
+    ],
+)
+def test_a_missing_package_gives_the_pip_line(monkeypatch, name, module, line):
+    monkeypatch.setitem(sys.modules, module, None)
+    with pytest.raises(MissingPackageError, match=line):
+        inscape.simulate(COPPER, name)
+    with pytest.raises(MissingPackageError, match=line):
+        engine(name).load()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["nequix-oam-1-pft", "chgnet"])
+def test_optional_engines_keep_the_contract(name):
+    pytest.importorskip(name.partition("-")[0])
+    check_engine(engine(name), bulk("Si", cubic=True))
 
 
 @pytest.mark.slow
@@ -416,6 +498,37 @@ def test_bad_ones_among_several(tmp_path, monkeypatch, capsys):
     for option in (("--engine", "none"), ("--supercell", "1 1"), ("--supercell", "1 1 0"), ("--length", "-1")):
         code, _, err = run_main(monkeypatch, capsys, "simulate", "copper.cif", "--engine", EMT_NAME, *option)
         assert (code, err.count("\n")) == (2, 1)
+
+
+def test_several_processes_write_what_one_writes(tmp_path, monkeypatch, thread):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("inscape.library.cluster.Cluster", lambda workers: thread)  # it takes no time to start
+    COPPER.write("copper.cif"), ALLOY.write("alloy.cif"), bulk("Fe").write("iron.cif")
+    options = ("--engine", EMT_NAME, "--supercell", "1 1 1", "--kinds", "dos", "--no-plot", "--no-relax")
+    results = [
+        run("simulate", "copper.cif", "iron.cif", "alloy.cif", *options, "-o", out, "--cache", out, *more)
+        for out, more in (("one", ()), ("two", ("--workers", 2)))
+    ]
+    for result in results:
+        assert result.exit_code == 1
+        assert "1 of 3 structures failed" in result.stderr
+        assert "cannot compute Fe" in result.stderr
+    assert results[0].stdout.replace("one/", "two/") == results[1].stdout
+    for stem in ("copper", "alloy"):
+        one, two = (Prediction.load(tmp_path / out / f"{stem}.nc") for out in ("one", "two"))
+        assert one.dataset.identical(two.dataset)
+
+
+def test_what_concerns_all_structures_ends_the_command_at_once(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    COPPER.write("copper.cif"), ALLOY.write("alloy.cif")
+    code, out, err = run_main(monkeypatch, capsys, "simulate", "copper.cif", "alloy.cif", "--engine", "none")
+    assert (code, out, err.count("\n")) == (2, "", 1)
+    monkeypatch.setattr("inscape.simulation.simulate", lambda *_, **__: 1 / 0)
+    result = run("simulate", "copper.cif", "alloy.cif", "--engine", EMT_NAME)
+    assert result.exit_code == 1
+    assert "2 of 2 structures failed" in result.stderr
+    assert "ZeroDivisionError" in result.stderr
 
 
 def test_an_interrupted_command_says_how_to_go_on(tmp_path, monkeypatch):

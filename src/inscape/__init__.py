@@ -13,10 +13,10 @@ if TYPE_CHECKING:
     from inscape.autoencoders import Autoencoder as Autoencoder
     from inscape.errors import InscapeError as InscapeError
     from inscape.lattice.force_constants import ForceConstants as ForceConstants
-    from inscape.lattice.force_constants import read_force_constants as read_force_constants
     from inscape.lattice.modes import Modes as Modes
     from inscape.lattice.modes import modes_at as modes_at
     from inscape.lattice.modes import modes_on_mesh as modes_on_mesh
+    from inscape.lattice.reading import read_force_constants as read_force_constants
     from inscape.library.build import build_library as build_library
     from inscape.library.store import Library as Library
     from inscape.measured.reading import read as read
@@ -55,7 +55,7 @@ _HOME = {
     "predict": "inscape.prediction",
     "predict_many": "inscape.prediction",
     "read": "inscape.measured.reading",
-    "read_force_constants": "inscape.lattice.force_constants",
+    "read_force_constants": "inscape.lattice.reading",
     "read_structure": "inscape.structures",
     "read_structures": "inscape.structures",
     "simulate": "inscape.simulation.simulate",

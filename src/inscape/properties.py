@@ -25,13 +25,29 @@ Array = NDArray[Any]
 
 PER_KELVIN, PER_MOLE = "J mol⁻¹ K⁻¹", "J mol⁻¹"
 
-FUNCTIONS: dict[str, tuple[Callable[[Array, Array, ArrayLike], Array], str, str]] = {
-    "heat_capacity": (heat_capacity, PER_KELVIN, "heat capacity at constant volume per mole of atoms"),
-    "entropy": (entropy, PER_KELVIN, "entropy per mole of atoms"),
-    "internal_energy": (internal_energy, PER_MOLE, "internal energy per mole of atoms, zero-point energy included"),
-    "free_energy": (free_energy, PER_MOLE, "Helmholtz free energy per mole of atoms, zero-point energy included"),
+FUNCTIONS: dict[str, Callable[[Array, Array, ArrayLike], Array]] = {
+    "heat_capacity": heat_capacity,
+    "entropy": entropy,
+    "internal_energy": internal_energy,
+    "free_energy": free_energy,
 }
-"""Function, unit and long name of what comes from the density of states as a whole."""
+"""What comes from the density of states as a whole."""
+
+MEANINGS = {
+    "heat_capacity": (PER_KELVIN, "heat capacity at constant volume per mole of atoms"),
+    "entropy": (PER_KELVIN, "entropy per mole of atoms"),
+    "internal_energy": (PER_MOLE, "internal energy per mole of atoms, zero-point energy included"),
+    "free_energy": (PER_MOLE, "Helmholtz free energy per mole of atoms, zero-point energy included"),
+    "zero_point_energy": (PER_MOLE, "zero-point energy per mole of atoms"),
+    "debye_temperature": ("K", "Debye temperature of the heat capacity"),
+    "displacement": ("Å²", "mean-square displacement of each atom, sum of three directions"),
+}
+"""Units and long names."""
+
+DIMENSIONS = ("temperature", "atom")
+
+ENERGY_SCALE = "expected_dos_energy_scale_90"
+"""Attribute of a direct prediction: the share by which all its energies may be wrong, nine times out of ten less."""
 
 COLUMNS = {
     "heat_capacity": "heat_capacity_J_per_mol_K",
@@ -59,7 +75,9 @@ def thermal_properties(dataset: xr.Dataset, temperatures: ArrayLike) -> xr.Datas
         Dimension (temperature), per mole of atoms, units in the attributes: ``heat_capacity`` and ``entropy``,
         J mol⁻¹ K⁻¹; ``internal_energy`` U and ``free_energy`` F = U − T S, J mol⁻¹, U(0) = F(0) being
         ``zero_point_energy``, which has no dimension; ``debye_temperature``, K, NaN where the heat capacity does not
-        tell it; ``displacement``, dimensions (temperature, atom), ⟨u²⟩ of each atom, Å².
+        tell it; ``displacement``, dimensions (temperature, atom), ⟨u²⟩ of each atom, Å². Of direct predictions each has
+        an error beside it, ``heat_capacity_error`` and so on: half of what it changes by when all energies are
+        stretched from one end to the other of a range that holds nine in ten crystals (`ENERGY_SCALE`).
 
     Raises
     ------
@@ -72,20 +90,31 @@ def thermal_properties(dataset: xr.Dataset, temperatures: ArrayLike) -> xr.Datas
         raise DataError("there is no density of states, from which thermodynamics follow; predict with the kind 'dos'")
     kelvin = np.atleast_1d(np.asarray(temperatures, dtype=float)).ravel()
     found = xr.Dataset(coords={"temperature": ("temperature", kelvin, {"units": "K", "long_name": "temperature"})})
-    dos, edges = complete_dos(dataset)
-    for name, (function, unit, words) in FUNCTIONS.items():
-        found[name] = ("temperature", function(dos, edges, kelvin), {"units": unit, "long_name": words})
-    zero_point = {"units": PER_MOLE, "long_name": "zero-point energy per mole of atoms"}
-    found["zero_point_energy"] = ((), float(internal_energy(dos, edges, 0.0)), zero_point)
-    debye = {"units": "K", "long_name": "Debye temperature of the heat capacity"}
-    found["debye_temperature"] = ("temperature", debye_temperature(found["heat_capacity"], kelvin), debye)
-    partial, masses = complete_partial_dos(dataset)[0], atom_masses(dataset)
-    rows = [mean_square_displacements(partial, edges, masses, t) for t in kelvin]
-    squares = {"units": "Å²", "long_name": "mean-square displacement of each atom, sum of three directions"}
-    found["displacement"] = (("temperature", "atom"), np.array(rows), squares)
+    values = _values(dataset, kelvin, 1.0)
+    for name, value in values.items():
+        unit, words = MEANINGS[name]
+        found[name] = (DIMENSIONS[: value.ndim], value, {"units": unit, "long_name": words})
+    if scale := float(dataset.attrs.get(ENERGY_SCALE, 0.0)):
+        low, high = (_values(dataset, kelvin, factor) for factor in (1 / (1 + scale), 1 + scale))
+        for name, value in values.items():
+            words = f"nine times out of ten the {MEANINGS[name][1]} is off by less"
+            error = np.abs(high[name] - low[name]) / 2
+            found[f"{name}_error"] = (DIMENSIONS[: value.ndim], error, {"units": MEANINGS[name][0], "long_name": words})
     found.coords["atom_symbol"] = dataset["atom_symbol"]
     found.attrs = {k: dataset.attrs[k] for k in ("formula", "space_group", "engine") if k in dataset.attrs}
     return found
+
+
+def _values(dataset: xr.Dataset, kelvin: Array, factor: float) -> dict[str, Array]:
+    """All of `MEANINGS`, with all energies multiplied by a factor."""
+    dos, edges = complete_dos(dataset)
+    found = {name: function(dos, factor * edges, kelvin) for name, function in FUNCTIONS.items()}
+    found["zero_point_energy"] = internal_energy(dos, factor * edges, 0.0)
+    found["debye_temperature"] = debye_temperature(found["heat_capacity"], kelvin)
+    partial, edges = complete_partial_dos(dataset)
+    masses = atom_masses(dataset)
+    rows = [mean_square_displacements(partial / factor, factor * edges, masses, t) for t in kelvin]
+    return found | {"displacement": np.array(rows)}
 
 
 def complete_dos(dataset: xr.Dataset) -> tuple[Array, Array]:
@@ -120,12 +149,18 @@ def atom_masses(dataset: xr.Dataset) -> Array:
 
 
 def as_table(properties: xr.Dataset) -> pd.DataFrame:
-    """What `thermal_properties` gives, one temperature a row; names of the columns end in their unit."""
+    """What `thermal_properties` gives, one temperature a row; names of columns end in their unit, or in ``_error``."""
     import pandas as pd
 
-    columns = {COLUMNS[name]: properties[name].values for name in COLUMNS}
+    columns = {}
+    for name, column in COLUMNS.items():
+        columns[column] = properties[name].values
+        if f"{name}_error" in properties:
+            columns[f"{column}_error"] = properties[f"{name}_error"].values
     for index, symbol in enumerate(_symbols(properties)):
         columns[f"u2_{symbol}{index + 1}_angstrom2"] = properties["displacement"].values[:, index]
+        if "displacement_error" in properties:
+            columns[f"u2_{symbol}{index + 1}_angstrom2_error"] = properties["displacement_error"].values[:, index]
     return pd.DataFrame(columns, index=pd.Index(properties["temperature"].values, name="temperature_K"))
 
 

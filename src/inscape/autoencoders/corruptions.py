@@ -7,10 +7,12 @@ References
 ----------
 P. Vincent, H. Larochelle, I. Lajoie, Y. Bengio and P.-A. Manzagol, J. Mach. Learn. Res. 11, 3371 (2010): Gaussian,
 masking, salt and pepper.
+P. Y. Simard, D. Steinkraus and J. C. Platt, Proc. ICDAR 2003, 958: deformations of images.
 """
 
 from __future__ import annotations
 
+import math
 from abc import abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -19,7 +21,7 @@ from typing import ClassVar
 import numpy as np
 import torch
 from numpy.typing import ArrayLike
-from torch import Tensor
+from torch import Tensor, nn
 
 from inscape.autoencoders.losses import axis_of
 from inscape.autoencoders.parts import Part, as_parts
@@ -156,6 +158,53 @@ class Background(Corruption):
         ramp = ramp.view(view).expand(shape).flatten()
         added: Tensor = size * (self.constant * level + self.slope * (2 * tilt - 1) * ramp)
         return rows + added
+
+
+@dataclass(frozen=True)
+class Deformation(Corruption):
+    """Images turned, sheared, stretched, moved and bent, each by a normal random amount of its own.
+
+    Its standard deviations: ``angle`` of turning, degrees; ``shear`` and ``stretch`` along each axis, shares;
+    ``shift`` and ``bend``, bins, the latter of points a quarter of the image apart, smooth between them. What comes in
+    from outside is 0; gaps stay, and what leans on an unmeasured value is not measured either.
+    """
+
+    angle: float = 8.0
+    shear: float = 0.15
+    stretch: float = 0.1
+    shift: float = 0.5
+    bend: float = 0.8
+
+    def __call__(self, rows: Tensor, shape: tuple[int, ...]) -> Tensor:
+        if len(shape) != 3:
+            raise DataError(f"{self!r} is for images, samples of shape (channels, height, width); these have {shape}")
+        m, (height, width) = len(rows), shape[1:]
+        images = rows.reshape(m, *shape)
+        bent = nn.functional.interpolate(_normal(rows, m, 2, 5, 5), (height, width), mode="bicubic", align_corners=True)
+        halves = torch.tensor([width / 2, height / 2], dtype=rows.dtype, device=rows.device)  # bins from middle to edge
+        grid = nn.functional.affine_grid(self._maps(rows, halves), [m, *shape], align_corners=False)
+        grid = grid + bent.permute(0, 2, 3, 1) * (self.bend / halves)
+        lost = torch.isnan(images)
+        values = nn.functional.grid_sample(images.masked_fill(lost, 0.0), grid, align_corners=False)
+        if bool(lost.any()):
+            touched = nn.functional.grid_sample(lost.to(rows.dtype), grid, align_corners=False)
+            values = values.masked_fill(lost | (touched > 1e-3), torch.nan)
+        return values.flatten(1)
+
+    def _maps(self, rows: Tensor, halves: Tensor) -> Tensor:
+        """Affine maps, shape (m, 2, 3), from places in the new image to those in the old, both from −1 to 1."""
+        m = len(rows)
+        turn = _normal(rows, m) * math.radians(self.angle)
+        stretched, sheared = torch.exp(self.stretch * _normal(rows, m, 2)), self.shear * _normal(rows, m, 2)
+        cosine, sine, aspect = turn.cos(), turn.sin(), halves[1] / halves[0]
+        x = torch.stack([cosine * stretched[:, 0], (sheared[:, 0] - sine) * aspect], dim=1)
+        y = torch.stack([(sheared[:, 1] + sine) / aspect, cosine * stretched[:, 1]], dim=1)
+        moved = self.shift / halves * _normal(rows, m, 2)
+        return torch.cat([torch.stack([x, y], dim=1), moved[:, :, None]], dim=2)
+
+
+def _normal(like: Tensor, *shape: int) -> Tensor:
+    return torch.randn(shape, dtype=like.dtype, device=like.device)
 
 
 def apply(corruptions: Sequence[Corruption], rows: Tensor, shape: tuple[int, ...]) -> Tensor:

@@ -11,7 +11,7 @@ from typing import Annotated
 import typer
 
 from inscape import __version__
-from inscape.cli import compare, evaluate, library, measured, plot, predict, simulate, thermo, train
+from inscape.cli import bands, compare, evaluate, library, measured, modes, plot, predict, simulate, thermo, train
 from inscape.errors import InscapeError
 
 app = typer.Typer(
@@ -27,6 +27,8 @@ app.command("convert")(measured.convert)
 app.command("dos")(measured.dos)
 app.command("plot")(plot.plot)
 app.command("thermo")(thermo.thermo)
+app.command("modes")(modes.modes)
+app.command("bands")(bands.bands)
 app.add_typer(library.app, name="library")
 app.add_typer(train.app, name="train")
 app.command("evaluate")(evaluate.evaluate)

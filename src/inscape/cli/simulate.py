@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -9,14 +12,23 @@ import typer
 
 from inscape.cli import spectra
 from inscape.cli.tables import Done, Failed
-from inscape.cli.terminal import note, progress_bar
-from inscape.errors import ForceConstantsError, GridError, StructureError
+from inscape.cli.terminal import Report, note, progress_bar
+from inscape.errors import ForceConstantsError, GridError, InscapeError, StructureError
 
 if TYPE_CHECKING:
+    from inscape.potentials import Engine
     from inscape.structures import Crystal
 
 Source = tuple[str, "Crystal | Path"]
 """What a structure or calculation is called, and a crystal or the path of a calculation."""
+
+Task = tuple[str, "Crystal | Path", Path]
+"""A source, and the place of its files without their suffix."""
+
+ABOUT_ONE = (StructureError, ForceConstantsError)
+"""Errors that say nothing about the other structures."""
+
+KILLED = "killed its process each time, the last time alone, probably for memory; choose a smaller supercell"
 
 
 def simulate(
@@ -24,12 +36,16 @@ def simulate(
         list[Path],
         typer.Argument(
             help="Structure files (CIF, POSCAR, extended XYZ, all that ASE reads) or folders; or calculations that "
-            "exist: phonopy yaml files or folders, archives of the phonondb."
+            "exist: phonopy yaml files or folders, archives of the phonondb, .castep_bin or .check files of CASTEP, "
+            "force constants of Euphonic in JSON."
         ),
     ],
     engine: Annotated[
         str,
-        typer.Option(help="Interatomic potential: sevennet-0, sevennet-l3i5, or ase:package.module:factory."),
+        typer.Option(
+            help="Interatomic potential: sevennet-0, sevennet-l3i5, nequix-oam-1-pft, chgnet, or "
+            "ase:package.module:factory."
+        ),
     ] = "sevennet-0",
     output: spectra.Output = Path("."),
     temperature: spectra.Temperature = 300.0,
@@ -52,6 +68,16 @@ def simulate(
         typer.Option(help="The supercell itself, in conventional cells: '2 2 2', or nine numbers, row by row."),
     ] = None,
     no_relax: Annotated[bool, typer.Option("--no-relax", help="Take cell and positions as they are.")] = False,
+    born: Annotated[
+        Path | None,
+        typer.Option(help="Born charges, which potentials lack: a BORN file, or a calculation of the same crystal."),
+    ] = None,
+    born_from: Annotated[
+        Path | None, typer.Option(help="Library of spectra in which to look for Born charges of the same crystal.")
+    ] = None,
+    workers: Annotated[
+        int, typer.Option(min=1, help="Processes for many structures, of one thread each if there are several.")
+    ] = 1,
     cache: Annotated[
         Path | None, typer.Option(help="Folder where forces are kept; one in the user's cache folder unless given.")
     ] = None,
@@ -86,10 +112,13 @@ def simulate(
         "length": length,
         "supercell": None if supercell is None else parse_supercell(supercell),
         "relax": not no_relax,
+        "born": born,
+        "born_from": born_from,
         "cache": cache,
     }
     try:
-        done, failed = _simulate_all(structures, spectra.output_folder(output), options, plot=not no_plot)
+        folder = spectra.output_folder(output)
+        done, failed = _simulate_all(structures, folder, options, plot=not no_plot, workers=workers)
     except KeyboardInterrupt:
         note("interrupted", "forces are kept; the same command goes on where it stopped")
         raise typer.Exit(130) from None
@@ -128,23 +157,82 @@ def _sources(paths: list[Path]) -> tuple[list[Source], list[Failed]]:
     return found, failed
 
 
+@dataclass(frozen=True)
+class Work:
+    """What is done with one structure or calculation, in this process or another."""
+
+    options: dict[str, Any]
+    plot: bool
+
+    def __call__(self, task: Task, report: Report | None = None) -> Done | InscapeError:
+        """Simulate it and write its files."""
+        from inscape.simulation import simulate
+
+        name, source, place = task
+        engine = self.options["engine"]
+        options = {**self.options, "engine": engine if isinstance(source, Path) else _engine(engine)}
+        try:
+            return spectra.write_files(name, place, simulate(source, **options, progress=report), plot=self.plot)
+        except InscapeError as error:
+            return error
+        except Exception as error:  # whatever it is, it must not end the simulation of all the others
+            failure = StructureError(f"{name}: {type(error).__name__}: {error}")
+            failure.__cause__ = error
+            return failure
+
+
+@cache
+def _engine(name: str) -> Engine:
+    """An engine, loaded once for all structures."""
+    from inscape.potentials import engine
+
+    return engine(name)
+
+
 def _simulate_all(
-    paths: list[Path], folder: Path, options: dict[str, Any], *, plot: bool
+    paths: list[Path], folder: Path, options: dict[str, Any], *, plot: bool, workers: int
 ) -> tuple[list[Done], list[Failed]]:
     """Simulate and write everything that can be read; a single one that fails is raised."""
-    from inscape.simulation import simulate
-
     sources, failed = _sources(paths)
-    alone = len(sources) + len(failed) == 1
-    done: list[Done] = []
-    for (name, source), stem in zip(sources, spectra.unique_stems([name for name, _ in sources]), strict=True):
-        with progress_bar(f"simulating {stem}") as report:
-            try:
-                result = simulate(source, **options, progress=report)
-            except (StructureError, ForceConstantsError) as error:
-                if alone:
-                    raise
-                failed.append(Failed(name, str(error)))
-                continue
-        done.append(spectra.write_files(name, folder / stem, result, plot=plot))
-    return done, failed
+    stems = spectra.unique_stems([name for name, _ in sources])
+    tasks = [(name, source, folder / stem) for (name, source), stem in zip(sources, stems, strict=True)]
+    alone = len(tasks) + len(failed) == 1
+    work = Work(options, plot)
+    done: dict[Path, Done] = {}
+    with progress_bar(f"simulating {stems[0]}" if alone and stems else "simulating") as report:
+        outcomes = _in_processes(work, tasks, workers, report) if workers > 1 else _one_by_one(work, tasks, report)
+        for task, outcome in outcomes:
+            if isinstance(outcome, Done):
+                done[task[2]] = outcome
+            elif alone or not isinstance(outcome, ABOUT_ONE):
+                raise outcome
+            else:
+                failed.append(Failed(task[0], str(outcome)))
+    return [done[place] for _, _, place in tasks if place in done], failed
+
+
+def _one_by_one(work: Work, tasks: list[Task], report: Report) -> Iterator[tuple[Task, Done | InscapeError]]:
+    """What comes of each, in this process; supercells count as parts of a structure where there are several."""
+    for number, task in enumerate(tasks):
+
+        def within(done: float, total: int, last: str, number: int = number, stem: str = task[2].name) -> None:
+            if len(tasks) == 1:
+                report(done, total, last)
+            else:
+                report(number + done / total, len(tasks), f"{stem}: {last}, {done:g} of {total}")
+
+        yield task, work(task, within)
+
+
+def _in_processes(
+    work: Work, tasks: list[Task], workers: int, report: Report
+) -> Iterator[tuple[Task, Done | InscapeError]]:
+    """What comes of each, as it comes, from processes of one thread."""
+    from inscape.library.cluster import Cluster
+    from inscape.library.dispatch import connect, run
+
+    report(0, len(tasks), "waiting for workers")
+    with connect(Cluster(workers=min(workers, len(tasks)) or 1)) as client:
+        for count, (task, outcome) in enumerate(run(client, work, tasks), start=1):
+            yield task, StructureError(KILLED) if outcome is None else outcome
+            report(count, len(tasks), task[0])

@@ -18,8 +18,8 @@ if TYPE_CHECKING:
 WIDTH = 140
 """Columns of a table that goes to a file or a pipe."""
 
-Report = Callable[[int, int, str], None]
-"""Takes how many are done, how many there are, and the name of the last one."""
+Report = Callable[[float, int, str], None]
+"""Takes how many are done, one in part perhaps, how many there are, and the name of the last one."""
 
 
 def print_table(table: Table) -> None:
@@ -52,7 +52,7 @@ def progress_bar(description: str) -> Iterator[Report]:
     with Progress(*columns, console=console, disable=not console.is_terminal, speed_estimate_period=300) as bar:
         task = bar.add_task(description, total=None, rate="", last="")
 
-        def report(done: int, total: int, last: str) -> None:
+        def report(done: float, total: int, last: str) -> None:
             bar.update(task, completed=done, total=total, last=last)
             elapsed = bar.tasks[0].elapsed
             bar.update(task, rate=f"{done / elapsed:.2f}/s" if elapsed else "")

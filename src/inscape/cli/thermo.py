@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -56,7 +58,10 @@ def thermo(
     a = properties.attrs
     every = -(-len(kelvin) // ROWS)
     print_table(_terminal_table(table.iloc[::every], f"{a['formula']}  {a['space_group']}, per mole of atoms"))
-    typer.echo(f"zero-point energy {float(properties['zero_point_energy']):.1f} J mol⁻¹")
+    error = f" ± {float(properties['zero_point_energy_error']):.2g}" if "zero_point_energy_error" in properties else ""
+    typer.echo(f"zero-point energy {float(properties['zero_point_energy']):.1f}{error} J mol⁻¹")
+    if error:
+        typer.echo("±: nine times out of ten off by less")
     if every > 1:
         typer.echo(f"one of {every} temperatures is shown; --csv writes all")
     if written := [str(path) for path in (csv, plot) if path is not None]:
@@ -89,20 +94,26 @@ def parse_temperatures(text: str) -> list[float]:
     return found
 
 
+def _cell(values: Mapping[str, float], name: str, text: str) -> str:
+    """A value, and what it may be off by where that is known."""
+    found = text.format(values[name]).replace("nan", "–")
+    error = values.get(f"{name}_error", math.nan)
+    return found if math.isnan(error) else f"{found} ± {error:.2g}"
+
+
 def _terminal_table(table: pd.DataFrame, title: str) -> Table:
     """The table for people: of atoms of one element, the mean displacement."""
     from rich.table import Table
 
     shown = Table(title=title, title_justify="left")
-    atoms = [name for name in table.columns if name not in HEADS]
     elements: dict[str, list[str]] = {}
-    for name in atoms:
+    for name in (name for name in table.columns if name.startswith("u2_") and not name.endswith("_error")):
         elements.setdefault(name.split("_")[1].rstrip("0123456789"), []).append(name)
     for head in [*(head for head, _ in HEADS.values()), *(f"⟨u²⟩ {symbol} / Å²" for symbol in elements)]:
         shown.add_column(head, justify="right")
     for kelvin, row in table.iterrows():
         values = {"temperature_K": kelvin, **row}
-        cells = [text.format(values[name]).replace("nan", "–") for name, (_, text) in HEADS.items()]
+        cells = [_cell(values, name, text) for name, (_, text) in HEADS.items()]
         cells += [f"{sum(row[name] for name in names) / len(names):.5f}" for names in elements.values()]
         shown.add_row(*cells)
     return shown

@@ -3,27 +3,48 @@
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from inscape.lattice.born import charges_on
+    from inscape.lattice.convergence import boundary_share
     from inscape.lattice.displacements import Displacements, check_repetitions, displace, repetitions_of_length
-    from inscape.lattice.force_constants import ForceConstants, from_phonopy, is_calculation, read_force_constants
-    from inscape.lattice.modes import Modes, modes_at, modes_on_mesh
+    from inscape.lattice.exchange import from_euphonic, spectrum_from_euphonic, spectrum_to_euphonic, to_euphonic
+    from inscape.lattice.force_constants import ForceConstants, from_phonopy
+    from inscape.lattice.modes import Modes, mesh_spacing, modes_at, modes_on_mesh
+    from inscape.lattice.reading import is_calculation, read_born_charges, read_force_constants
 
 __all__ = [
     "Displacements",
     "ForceConstants",
     "Modes",
+    "boundary_share",
+    "charges_on",
     "check_repetitions",
     "displace",
+    "from_euphonic",
     "from_phonopy",
     "is_calculation",
+    "mesh_spacing",
     "modes_at",
     "modes_on_mesh",
+    "read_born_charges",
     "read_force_constants",
     "repetitions_of_length",
+    "spectrum_from_euphonic",
+    "spectrum_to_euphonic",
+    "to_euphonic",
 ]
 
-_HOME = dict.fromkeys(("Modes", "modes_at", "modes_on_mesh"), "modes") | dict.fromkeys(
-    ("Displacements", "check_repetitions", "displace", "repetitions_of_length"), "displacements"
-)
+_HOME = {
+    name: home
+    for home, names in {
+        "born": ("charges_on",),
+        "convergence": ("boundary_share",),
+        "displacements": ("Displacements", "check_repetitions", "displace", "repetitions_of_length"),
+        "exchange": ("from_euphonic", "spectrum_from_euphonic", "spectrum_to_euphonic", "to_euphonic"),
+        "modes": ("Modes", "mesh_spacing", "modes_at", "modes_on_mesh"),
+        "reading": ("is_calculation", "read_born_charges", "read_force_constants"),
+    }.items()
+    for name in names
+}
 
 
 def __getattr__(name: str) -> Any:

@@ -1,27 +1,17 @@
-"""Force constants of a crystal: read them, symmetrise them, hold them. phonopy does the lattice dynamics."""
+"""Force constants of a crystal: symmetrise them, hold them. phonopy does the lattice dynamics."""
 
 from __future__ import annotations
 
-import lzma
-import tarfile
 import warnings
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from phonopy import Phonopy
-from phonopy.file_IO import (
-    parse_BORN_from_strings,
-    parse_FORCE_CONSTANTS,
-    parse_FORCE_SETS_from_strings,
-)
 from phonopy.harmonic.dynamical_matrix import DynamicalMatrix
-from phonopy.interface.phonopy_yaml import PhonopyYaml
-from phonopy.interface.vasp import read_vasp_from_strings
 from phonopy.structure.atoms import PhonopyAtoms
 
 from inscape.errors import ForceConstantsError
@@ -32,19 +22,10 @@ COULOMB = 14.399652
 """e²/4πε₀ in eV Å: phonopy's unit factor of the dipole term for VASP, used where a BORN file has none."""
 
 PHONOPY_SYMPREC = 1e-5
-UNREADABLE = (
-    OSError, EOFError, lzma.LZMAError, tarfile.TarError,
-    ValueError, RuntimeError, LookupError, AttributeError, TypeError,
-)  # fmt: skip
-"""What the readers of damaged or foreign files raise."""
-
 WORST_DRIFT = 0.05
 """Force constants whose sum over all atoms exceeds this share of the mean force constant of an atom with itself are
 refused. The sum, a force where all atoms move together, must be 0; what is left of it is error, and enters squared
 energies in about this proportion. Of some 300 crystals of the phonondb none leaves more than 7·10⁻⁶."""
-
-YAML_NAMES = ("phonopy_params.yaml", "phonopy_disp.yaml", "phonopy.yaml")
-UNIT_CELL_NAMES = ("POSCAR-unitcell", "POSCAR")
 
 
 @dataclass(frozen=True, eq=False)
@@ -98,6 +79,19 @@ class ForceConstants:
         new.masses = np.asarray(crystal.masses, dtype=np.float64)
         new.force_constants = self.array.copy()
         return from_phonopy(new, isotopes=crystal.isotopes, charges=old.nac_params)
+
+    def with_charges(self, charges: Mapping[str, Any]) -> ForceConstants:
+        """The same force constants with Born charges and a dielectric tensor, in place of any that are there.
+
+        Parameters
+        ----------
+        charges
+            As `inscape.lattice.read_born_charges` gives them for ``crystal``.
+        """
+        old = self.phonopy
+        new = new_phonopy(old.unitcell, old.supercell_matrix, old.primitive_matrix)
+        new.force_constants = self.array.copy()
+        return from_phonopy(new, isotopes=self.crystal.isotopes, charges=charges)
 
     def arrays(self) -> dict[str, NDArray[Any]]:
         """All that `from_arrays` needs to build the same object again."""
@@ -194,48 +188,6 @@ def from_phonopy(
     )
 
 
-def read_force_constants(path: str | Path) -> ForceConstants:
-    """Read force constants from a phonondb archive, a phonopy folder, or a phonopy yaml file.
-
-    Parameters
-    ----------
-    path
-        ``*.tar.lzma`` or ``*.tar.xz`` of the Kyoto phonon database; a folder with POSCAR-unitcell, FORCE_SETS and
-        phonopy.conf (BORN optional) or with a phonopy yaml; or a ``phonopy_params.yaml``-like file.
-
-    Raises
-    ------
-    ForceConstantsError
-        What is missing or cannot be read.
-    """
-    path = Path(path)
-    if not path.exists():
-        raise ForceConstantsError(f"{path}: no such file or folder; give an archive, a phonopy folder or a yaml file")
-    try:
-        if path.is_dir():
-            yaml = next((path / name for name in YAML_NAMES if (path / name).exists()), None)
-            return _read_yaml(yaml) if yaml else _from_members(_folder_members(path), str(path))
-        if tarfile.is_tarfile(path):
-            return _from_members(_archive_members(path), str(path))
-        if path.suffix in {".yaml", ".yml"}:
-            return _read_yaml(path)
-    except ForceConstantsError:
-        raise
-    except UNREADABLE as e:
-        raise ForceConstantsError(f"{path}: cannot be read as force constants ({type(e).__name__}: {e})") from e
-    raise ForceConstantsError(
-        f"{path}: neither a phonondb archive (.tar.lzma), nor a phonopy folder, nor a phonopy yaml file"
-    )
-
-
-def is_calculation(path: str | Path) -> bool:
-    """Whether a path is one for `read_force_constants`, by its name and what lies in it; it may still be damaged."""
-    path = Path(path)
-    if path.is_dir():
-        return any((path / name).exists() for name in (*YAML_NAMES, "phonopy.conf", "FORCE_SETS", "FORCE_CONSTANTS"))
-    return path.suffix in {".yaml", ".yml"} or ".tar" in path.suffixes
-
-
 def _check_sum_rule(compact: NDArray[np.float64], own: NDArray[np.integer]) -> None:
     """Refuse compact force constants, shape (n_atoms, n_supercell, 3, 3), that leave more than `WORST_DRIFT`."""
     sums = np.abs(compact.sum(axis=1)).max(axis=(1, 2))
@@ -255,81 +207,3 @@ def new_phonopy(cell: PhonopyAtoms, supercell: Any, primitive: Any) -> Phonopy:
         return Phonopy(
             cell, supercell_matrix=supercell, primitive_matrix=primitive, symprec=PHONOPY_SYMPREC, log_level=0
         )
-
-
-def _archive_members(path: Path) -> dict[str, str]:
-    wanted = {"POSCAR-unitcell", "FORCE_SETS", "phonopy.conf", "BORN"}
-    members = {}
-    with tarfile.open(path, "r:*") as tar:
-        for member in tar:
-            name = Path(member.name).name
-            if name in wanted and (file := tar.extractfile(member)) is not None:
-                members[name] = file.read().decode()
-    return members
-
-
-def _folder_members(path: Path) -> dict[str, str]:
-    names = (*UNIT_CELL_NAMES, "FORCE_SETS", "FORCE_CONSTANTS", "phonopy.conf", "BORN")
-    return {name: (path / name).read_text() for name in names if (path / name).exists()}
-
-
-def _from_members(members: dict[str, str], source: str) -> ForceConstants:
-    """Force constants from the texts of a calculation's files, by file name."""
-    cell_text = next((members[name] for name in UNIT_CELL_NAMES if name in members), None)
-    if cell_text is None or "phonopy.conf" not in members or not {"FORCE_SETS", "FORCE_CONSTANTS"} & set(members):
-        raise ForceConstantsError(
-            f"{source}: found {sorted(members) or 'nothing of use'}; "
-            "expected POSCAR-unitcell, phonopy.conf (DIM) and FORCE_SETS or FORCE_CONSTANTS"
-        )
-    settings = _settings(members["phonopy.conf"])
-    if "DIM" not in settings:
-        raise ForceConstantsError(f"{source}: phonopy.conf sets no DIM, so the supercell is unknown; add it")
-    dim = np.array([int(x) for x in settings["DIM"].split()])
-    supercell = np.diag(dim) if dim.size == 3 else dim.reshape(3, 3)
-    axes = settings.get("PRIMITIVE_AXES", settings.get("PRIMITIVE_AXIS", "auto"))
-    primitive: Any = _matrix(axes) if axes[0] in "-.0123456789" else axes.strip().replace("AUTO", "auto")
-    ph = new_phonopy(read_vasp_from_strings(cell_text), supercell, primitive)
-    if "FORCE_SETS" in members:
-        ph.dataset = parse_FORCE_SETS_from_strings(members["FORCE_SETS"], natom=len(ph.supercell))
-        ph.produce_force_constants(calculate_full_force_constants=False, fc_calculator="traditional", show_drift=False)
-    else:
-        ph.force_constants = parse_FORCE_CONSTANTS(Path(source) / "FORCE_CONSTANTS")
-    return from_phonopy(ph, charges=_charges(members["BORN"], ph) if "BORN" in members else None)
-
-
-def _charges(text: str, ph: Phonopy) -> Any:
-    found = parse_BORN_from_strings(text, ph.primitive, symprec=PHONOPY_SYMPREC)
-    if found.get("factor") is None:
-        found["factor"] = COULOMB
-    return found
-
-
-def _read_yaml(path: Path) -> ForceConstants:
-    import phonopy
-
-    yaml = PhonopyYaml()
-    yaml.read(path)
-    folder = path.parent
-    beside: dict[str, Any] = {
-        "force_sets_filename": folder / "FORCE_SETS",
-        "force_constants_filename": folder / "FORCE_CONSTANTS",
-        "born_filename": folder / "BORN",
-    }
-    if yaml.force_constants is not None or (yaml.dataset and "forces" in str(yaml.dataset)[:2000]):
-        beside = {"born_filename": folder / "BORN"}
-    ph = phonopy.load(path, symprec=PHONOPY_SYMPREC, log_level=0, **{k: v for k, v in beside.items() if v.exists()})
-    charges = ph.nac_params
-    if charges is not None and charges.get("factor") is None:
-        charges = {**charges, "factor": COULOMB}
-    return from_phonopy(ph, charges=charges)
-
-
-def _settings(text: str) -> dict[str, str]:
-    pairs = (line.split("#")[0].split("=", 1) for line in text.splitlines() if "=" in line.split("#")[0])
-    return {key.strip().upper(): value.strip() for key, value in pairs}
-
-
-def _matrix(text: str) -> NDArray[np.float64]:
-    from fractions import Fraction
-
-    return np.array([float(Fraction(x)) for x in text.split()]).reshape(3, 3)

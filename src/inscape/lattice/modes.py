@@ -18,6 +18,9 @@ from inscape.units import THZ
 BLOCK_BYTES = 64_000_000
 """Dynamical matrices are diagonalised in blocks of at most this size."""
 
+FINE_MESH, COARSE_MESH, FINE_ATOMS = 0.06, 0.12, 12
+"""Largest distance between wave vectors of the mesh of modes, 1/Å, in cells of at most so many atoms and in others."""
+
 
 @dataclass(frozen=True, eq=False)
 class Modes:
@@ -78,9 +81,9 @@ def modes_at(
     weights
         Shape (n_q,); equal ones unless given.
     directions
-        Directions from which q comes to Γ or to another reciprocal-lattice vector, shape (n_q, 3), Cartesian, of any
-        length. With Born charges the modes there depend on it: the longitudinal ones are higher. Without a direction,
-        or along 0, they have no macroscopic field and all polar modes are transverse.
+        Directions from which q comes to Γ or to another reciprocal-lattice vector, shape (n_q, 3), or one for all,
+        Cartesian, of any length. With Born charges the modes there depend on it: the longitudinal ones are higher.
+        Without a direction, or along 0, they have no macroscopic field and all polar modes are transverse.
     """
     q = np.atleast_2d(np.asarray(q, dtype=float))
     n_atoms = force_constants.crystal.n_atoms
@@ -89,7 +92,7 @@ def modes_at(
     assert dynamical_matrix is not None  # there are force constants
     short = force_constants.short_range
     to_mev = get_physical_units().DefaultToTHz * THZ
-    towards = np.zeros_like(q) if directions is None else np.asarray(directions, dtype=float)
+    towards = np.zeros_like(q) if directions is None else np.broadcast_to(np.asarray(directions, dtype=float), q.shape)
     energies = np.empty((len(q), 3 * n_atoms))
     polarisations = np.empty((len(q), 3 * n_atoms, n_atoms, 3), dtype=complex)
     lattice_vectors = np.rint(q)
@@ -104,6 +107,11 @@ def modes_at(
         polarisations[part] = unphased * phases[part, None, :, None]
     identity = np.eye(3)[None], np.arange(n_atoms)[None]
     return Modes(force_constants.crystal, q, share, energies, polarisations, *identity)
+
+
+def mesh_spacing(crystal: Crystal) -> float:
+    """The spacing of a mesh that is fine enough for spectra, 1/Å."""
+    return FINE_MESH if crystal.n_atoms <= FINE_ATOMS else COARSE_MESH
 
 
 def modes_on_mesh(force_constants: ForceConstants, spacing: float) -> Modes:
@@ -128,12 +136,12 @@ def modes_on_mesh(force_constants: ForceConstants, spacing: float) -> Modes:
     q = np.concatenate([q[~at_gamma], quarters])
     weights = np.concatenate([counts[~at_gamma], np.full(4, counts[at_gamma].sum() / 4)])
     modes = modes_at(force_constants, q, weights / weights.sum())
-    rotations, permutations = _operations(crystal)
+    rotations, permutations = operations(crystal)
     return Modes(crystal, modes.q, modes.weights, modes.energies, modes.polarisations, rotations, permutations)
 
 
-def _operations(crystal: Crystal) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
-    """Cartesian rotations and the permutations of atoms that go with them."""
+def operations(crystal: Crystal) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
+    """Cartesian rotations, shape (n, 3, 3), and the permutations of atoms that go with them, as `Modes` has them."""
     cell: Any = (crystal.lattice, crystal.positions, crystal.kinds)
     found: Any = spglib.get_symmetry(cell, symprec=PHONOPY_SYMPREC)
     to_cartesian = crystal.lattice.T

@@ -19,6 +19,8 @@ def plot_capacity_and_entropy(properties: xr.Dataset, ax: Axes | None = None) ->
     kelvin = properties["temperature"].values
     ax.plot(kelvin, properties["heat_capacity"], color=COLOURS[0], label="$C_V$")
     ax.plot(kelvin, properties["entropy"], color=COLOURS[5], linestyle="--", label="entropy $S$")
+    _band(ax, properties, "heat_capacity", COLOURS[0])
+    _band(ax, properties, "entropy", COLOURS[5])
     ax.axhline(3 * GAS_CONSTANT, color="0.6", linewidth=0.8, linestyle=":", label="3R")
     ax.set(ylim=(0, None), ylabel=label_of(properties, "heat_capacity", "$C_V$, $S$"))
     return _finished(ax, properties, "Heat capacity and entropy")
@@ -30,6 +32,8 @@ def plot_energies(properties: xr.Dataset, ax: Axes | None = None) -> Axes:
     kelvin = properties["temperature"].values
     ax.plot(kelvin, properties["internal_energy"] / KILO, color=COLOURS[0], label="internal energy $U$")
     ax.plot(kelvin, properties["free_energy"] / KILO, color=COLOURS[5], linestyle="--", label="free energy $F$")
+    _band(ax, properties, "internal_energy", COLOURS[0], 1 / KILO)
+    _band(ax, properties, "free_energy", COLOURS[5], 1 / KILO)
     zero_point = float(properties["zero_point_energy"]) / KILO
     ax.axhline(zero_point, color="0.6", linewidth=0.8, linestyle=":", label=f"zero point, {zero_point:.2f} kJ mol⁻¹")
     ax.set(ylabel="$U$, $F$ (kJ mol⁻¹)")
@@ -53,10 +57,18 @@ def plot_debye_temperature(properties: xr.Dataset, ax: Axes | None = None) -> Ax
     """Debye temperature of the heat capacity, where that tells it."""
     ax = ax or new_axes()
     ax.plot(properties["temperature"], properties["debye_temperature"], color=INK)
+    _band(ax, properties, "debye_temperature", INK)
     if np.isfinite(properties["debye_temperature"].values).any():
         ax.set(ylim=(0, None))
     ax.set(ylabel=label_of(properties, "debye_temperature", "$θ_D$"))
     return _finished(ax, properties, "Debye temperature of $C_V$", legend=False)
+
+
+def _band(ax: Axes, properties: xr.Dataset, name: str, colour: str, factor: float = 1.0) -> None:
+    """Shade what holds the truth nine times out of ten, where that is known."""
+    if f"{name}_error" in properties:
+        middle, half = (factor * properties[n].values for n in (name, f"{name}_error"))
+        ax.fill_between(properties["temperature"], middle - half, middle + half, color=colour, alpha=0.2, linewidth=0)
 
 
 def thermodynamics_figure(properties: xr.Dataset) -> Figure:
@@ -67,7 +79,8 @@ def thermodynamics_figure(properties: xr.Dataset) -> Figure:
         function(properties, ax)
     a = properties.attrs
     title = f"{formula_text(str(a['formula']))}   {space_group_text(str(a['space_group']))}"
-    figure.suptitle(f"{title}   per mole of atoms, engine: {a['engine']}", x=0.01, ha="left", fontsize="large")
+    bands = ", shaded: holds the truth nine times out of ten" if "heat_capacity_error" in properties else ""
+    figure.suptitle(f"{title}   per mole of atoms, engine: {a['engine']}{bands}", x=0.01, ha="left", fontsize="large")
     return figure
 
 

@@ -25,19 +25,26 @@ Array = NDArray[np.floating]
 
 @dataclass(frozen=True)
 class ImaginaryModes:
-    """How unstable a crystal is: share of imaginary modes, the lowest of them (meV, negative), and the worst q."""
+    """How unstable a crystal is: share of imaginary modes, the lowest of them (meV, negative), and the worst q.
+
+    ``points`` has each wave vector with imaginary modes and the lowest energy there, the worst first.
+    """
 
     share: float
     lowest: float
     q: tuple[float, float, float]
+    points: tuple[tuple[tuple[float, float, float], float], ...] = ()
 
 
 def imaginary_modes(modes: Modes) -> ImaginaryModes:
     """Share of the modes that are imaginary beyond `IMAGINARY_CUTOFF`, the lowest energy and where it lies."""
     share = float(np.sum(modes.weights[:, None] * (modes.energies < -IMAGINARY_CUTOFF)) / modes.energies.shape[1])
-    worst = int(modes.energies.min(axis=1).argmin())
-    x, y, z = (float(v) for v in modes.q[worst])
-    return ImaginaryModes(share, float(min(modes.energies.min(), 0.0)), (x, y, z))
+    lowest = modes.energies.min(axis=1)
+    order = lowest.argsort(kind="stable")
+    wave_vectors = [(float(x), float(y), float(z)) for x, y, z in modes.q[order]]
+    count = int(np.sum(lowest < -IMAGINARY_CUTOFF))
+    points = tuple(zip(wave_vectors[:count], lowest[order[:count]].tolist(), strict=True))
+    return ImaginaryModes(share, float(min(lowest.min(), 0.0)), wave_vectors[0], points)
 
 
 def neutron_weights(lengths: ScatteringLengths, masses: Array, weights: Weights) -> Array:

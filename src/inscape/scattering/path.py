@@ -46,6 +46,19 @@ class QPath:
     distance: Array
     stops: tuple[tuple[int, str], ...]
 
+    @property
+    def legs(self) -> list[slice]:
+        """The points of each leg; bands are continuous along it."""
+        return [slice(first, last + 1) for (first, _), (last, _) in zip(self.stops[::2], self.stops[1::2], strict=True)]
+
+    @property
+    def ticks(self) -> list[tuple[int, str]]:
+        """Number of the point and label of each place along ``distance``; where the path jumps, as ``U|K``."""
+        found = [self.stops[0]]
+        for (_, before), (first, label) in zip(self.stops[1::2], self.stops[2::2], strict=False):
+            found.append((first, label if label == before else f"{before}|{label}"))
+        return [*found, self.stops[-1]]
+
 
 @dataclass(frozen=True, eq=False)
 class PathSpectra:

@@ -9,9 +9,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from inscape.cells.elements import NOBLE_GASES, NOT_METALS
-from inscape.lattice import ForceConstants, Modes, modes_on_mesh
+from inscape.lattice import ForceConstants, Modes, mesh_spacing, modes_on_mesh
 from inscape.results import Prediction, make_prediction
 from inscape.scattering import (
+    ImaginaryModes,
     density_of_states,
     displacements,
     imaginary_modes,
@@ -29,11 +30,12 @@ from inscape.structures import Crystal
 
 Array = NDArray[np.floating]
 
-FINE_MESH, COARSE_MESH, FINE_ATOMS = 0.06, 0.12, 12
-"""Largest distance between wave vectors of the mesh of modes, 1/Å, in cells of at most so many atoms and in others."""
-
 WORST_IMAGINARY = 1e-3
 """Above this share of imaginary modes there is a warning."""
+
+
+NAMED = 4
+"""So many of the wave vectors where modes are imaginary are named in it; the file names all."""
 
 
 def spectra_of(
@@ -65,19 +67,13 @@ def spectra_of(
     if settings.isotopes:
         force_constants = force_constants.with_isotopes(settings.isotopes)
     crystal = force_constants.crystal
-    modes = modes_on_mesh(force_constants, FINE_MESH if crystal.n_atoms <= FINE_ATOMS else COARSE_MESH)
+    modes = modes_on_mesh(force_constants, mesh_spacing(crystal))
     imaginary = imaginary_modes(modes)
     top = settings.emax or max(1.1 * float(modes.energies.max()), 5.0)
     edges = uniform_edges(top, settings.de, name="energy")
-    q = " ".join(f"{x:.3g}" for x in imaginary.q)
-    found = list(warnings)
-    if not force_constants.has_born and is_polar(crystal):
-        found.append("no Born charges are known, so that the splitting of polar modes (LO–TO) is missing")
+    found = [*warnings, *missing_charges(force_constants)]
     if imaginary.share > WORST_IMAGINARY:
-        found.append(
-            f"{imaginary.share:.1%} of the modes are imaginary, down to {imaginary.lowest:.1f} meV at q = ({q}), and "
-            "left out: the crystal is unstable in these force constants"
-        )
+        found.append(_instability(imaginary))
     powder = _powder(force_constants, modes, edges, settings) if "powder" in settings.kinds else {}
     seen = settings.observation.spectra(
         lambda: phonon_orders(modes, edges, settings.temperature, order=1),
@@ -100,11 +96,36 @@ def spectra_of(
             "born_charges": int(force_constants.has_born),
             "imaginary_share": imaginary.share,
             "imaginary_lowest_meV": imaginary.lowest,
-            "imaginary_q": q,
+            "imaginary_q": _words(imaginary.q),
+            "imaginary_points": "; ".join(f"{_words(q)}: {energy:.2f} meV" for q, energy in imaginary.points),
             **(extra or {}),
             **({"warning": "; ".join(found)} if found else {}),
         },
     )
+
+
+def _instability(imaginary: ImaginaryModes) -> str:
+    """The warning of imaginary modes; of many wave vectors the worst."""
+    places = ", ".join(f"({_words(q)})" for q, _ in imaginary.points[:NAMED])
+    others = f" and {len(imaginary.points) - NAMED} more" if len(imaginary.points) > NAMED else ""
+    return (
+        f"{imaginary.share:.1%} of the modes are imaginary, down to {imaginary.lowest:.1f} meV, at q = "
+        f"{places}{others}, and left out: the crystal is unstable in these force constants"
+    )
+
+
+def _words(q: Iterable[float]) -> str:
+    return " ".join(f"{x:.3g}" for x in q)
+
+
+def missing_charges(force_constants: ForceConstants) -> list[str]:
+    """A warning where a polar crystal has no Born charges."""
+    if force_constants.has_born or not is_polar(force_constants.crystal):
+        return []
+    return [
+        "no Born charges are known, so that the splitting of polar modes (LO–TO) is missing; give them as born or "
+        "born_from"
+    ]
 
 
 def is_polar(crystal: Crystal) -> bool:

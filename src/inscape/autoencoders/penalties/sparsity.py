@@ -4,6 +4,7 @@ References
 ----------
 A. Ng, CS294A lecture notes, Sparse autoencoder (2011): `Activity`.
 A. Makhzani and B. Frey, k-Sparse autoencoders, arXiv:1312.5663 (2013): `TopK`.
+A. Makhzani and B. Frey, Winner-take-all autoencoders, arXiv:1409.2752 (2014): `Lifetime`.
 L. Gao et al., Scaling and evaluating sparse autoencoders, arXiv:2406.04093 (2024): reviving dead elements.
 B. Bussmann, P. Leask and N. Nanda, BatchTopK sparse autoencoders, arXiv:2412.06410 (2024): `BatchTopK`.
 S. Rajamanoharan et al., Jumping ahead, arXiv:2407.14435 (2024): `JumpReLU`, its equations 11 and 12.
@@ -127,6 +128,13 @@ class Activity(Penalty):
         return self.weight * divergence.sum() / batch.true.shape[1]
 
 
+def check_k(k: int, n_components: int) -> int:
+    """The number of active elements; `DataError` if a code has not as many."""
+    if not 1 <= k <= n_components:
+        raise DataError(f"k = {k} active elements of {n_components}: expected 1 to {n_components}")
+    return k
+
+
 class TopKBottleneck(SparseBottleneck):
     """The k largest numbers of a sample, if positive; the others are 0."""
 
@@ -134,9 +142,7 @@ class TopKBottleneck(SparseBottleneck):
 
     def __init__(self, n_components: int, k: int) -> None:
         super().__init__(n_components)
-        if not 1 <= k <= n_components:
-            raise DataError(f"k = {k} active elements of {n_components}: expected 1 to {n_components}")
-        self.k = k
+        self.k = check_k(k, n_components)
 
     def forward(self, numbers: Tensor) -> Tensor:
         values, places = numbers.topk(self.k, dim=1)
@@ -164,15 +170,16 @@ class TopK(Penalty):
         return self.revive * revival(batch) if self.revive else batch.code.new_zeros(())
 
 
-class BatchTopKBottleneck(TopKBottleneck):
-    """In training the m·k largest numbers of a batch of m; afterwards those above their mean threshold."""
+class ThresholdBottleneck(SparseBottleneck):
+    """In training the largest numbers of a batch; afterwards those above the mean threshold of these."""
 
+    elementwise = False
     threshold: Tensor
     batches: Tensor
 
-    def __init__(self, n_components: int, k: int) -> None:
-        super().__init__(n_components, k)
-        self.register_buffer("threshold", torch.zeros(()))
+    def __init__(self, n_components: int, thresholds: tuple[int, ...] = ()) -> None:
+        super().__init__(n_components)
+        self.register_buffer("threshold", torch.zeros(thresholds))
         self.register_buffer("batches", torch.zeros((), dtype=torch.int64))
 
     def forward(self, numbers: Tensor) -> Tensor:
@@ -183,12 +190,27 @@ class BatchTopKBottleneck(TopKBottleneck):
             code: Tensor = self(numbers)
             return code
         positive = torch.relu(numbers)
-        least = positive.flatten().topk(self.k * len(numbers)).values[-1]
+        least = self.least(positive)
         with torch.no_grad():  # a running mean that forgets: the numbers change while the network learns
             self.batches.add_(1)
             share = max(0.01, 1 / int(self.batches))
             self.threshold.lerp_(least.to(self.threshold.dtype), share)
         return positive * (positive >= least)
+
+    def least(self, positive: Tensor) -> Tensor:
+        """The smallest of the largest numbers of a batch, shape of the threshold."""
+        raise NotImplementedError
+
+
+class BatchTopKBottleneck(ThresholdBottleneck):
+    """The m·k largest numbers of a batch of m samples."""
+
+    def __init__(self, n_components: int, k: int) -> None:
+        super().__init__(n_components)
+        self.k = check_k(k, n_components)
+
+    def least(self, positive: Tensor) -> Tensor:
+        return positive.flatten().topk(self.k * len(positive)).values[-1]
 
 
 @dataclass(frozen=True)
@@ -197,6 +219,35 @@ class BatchTopK(TopK):
 
     def bottleneck(self, n_components: int) -> Bottleneck:
         return BatchTopKBottleneck(n_components, self.k)
+
+
+class LifetimeBottleneck(ThresholdBottleneck):
+    """Of each element the numbers of the samples of a batch, a share of them, for which it is largest."""
+
+    def __init__(self, n_components: int, share: float) -> None:
+        super().__init__(n_components, (n_components,))
+        if not 0 < share <= 1:
+            raise DataError(f"share = {share} of the samples for which an element is active: expected more than 0 to 1")
+        self.share = share
+
+    def least(self, positive: Tensor) -> Tensor:
+        return positive.topk(max(1, round(self.share * len(positive))), dim=0).values[-1]
+
+
+@dataclass(frozen=True)
+class Lifetime(Penalty):
+    """Each element is active for this ``share`` of the samples of a batch: none can die, all are used alike.
+
+    A code of K elements has share · K active ones in the mean.
+    """
+
+    share: float = 0.05
+    shapes: ClassVar[bool] = True
+    sparse: ClassVar[bool] = True
+    from_pca: ClassVar[bool] = False
+
+    def bottleneck(self, n_components: int) -> Bottleneck:
+        return LifetimeBottleneck(n_components, self.share)
 
 
 class _Jump(torch.autograd.Function):

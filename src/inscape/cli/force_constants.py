@@ -1,0 +1,66 @@
+"""What the commands that need force constants share: the file they are given, how forces are made, warnings."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from inscape.cli.simulate import parse_supercell
+from inscape.cli.terminal import note, progress_bar
+from inscape.errors import GridError
+
+if TYPE_CHECKING:
+    from inscape.simulation import Computed
+
+Source = Annotated[
+    Path,
+    typer.Argument(
+        metavar="FILE",
+        help="What inscape simulate takes: a structure, a phonopy yaml file or folder, an archive of the phonondb.",
+    ),
+]
+Engine = Annotated[str, typer.Option(help="Interatomic potential for a structure file, as for inscape simulate.")]
+Length = Annotated[float, typer.Option(help="Least distance between opposite faces of the supercell, Å.")]
+Supercell = Annotated[str | None, typer.Option(help="The supercell itself, in conventional cells: '2 2 2'.")]
+NoRelax = Annotated[bool, typer.Option("--no-relax", help="Take cell and positions as they are.")]
+Cache = Annotated[Path | None, typer.Option(help="Folder where forces are kept; that of inscape simulate.")]
+
+
+def read_or_compute(
+    file: Path, engine: str, length: float, supercell: str | None, no_relax: bool, cache: Path | None
+) -> Computed:
+    """Force constants of a file; an interruption ends the program with status 130."""
+    from inscape.simulation import force_constants_of
+
+    repetitions = None if supercell is None else parse_supercell(supercell)
+    with progress_bar(f"force constants of {file.stem}") as report:
+        try:
+            return force_constants_of(
+                file, engine, relax=not no_relax, length=length, supercell=repetitions, cache=cache, progress=report
+            )
+        except KeyboardInterrupt:
+            note("interrupted", "forces are kept; the same command goes on where it stopped")
+            raise typer.Exit(130) from None
+
+
+def warn(file: Path, source: Computed) -> None:
+    """Why the force constants are not to be trusted, on standard error."""
+    from inscape.simulation import missing_charges
+
+    for words in [*source.warnings, *missing_charges(source.force_constants)]:
+        note("warning", f"{file}: {words}")
+
+
+def parse_numbers(text: str, name: str) -> list[float]:
+    """Three numbers, fractions such as 1/3 among them; `GridError` for anything else."""
+    from fractions import Fraction
+
+    try:
+        numbers = [float(Fraction(word)) for word in text.replace(",", " ").split()]
+    except (ValueError, ZeroDivisionError):
+        numbers = []
+    if len(numbers) != 3:
+        raise GridError(f"{name} is {text!r}; expected three numbers, such as 0.5,0,0 or 1/3,1/3,0")
+    return numbers
