@@ -101,6 +101,18 @@ def test_a_spectrum_of_euphonic_keeps_its_area_in_any_unit(tmp_path):
         assert area == pytest.approx(values.sum() * 0.5, rel=1e-6), unit
 
 
+def test_objects_and_files_of_euphonic_are_understood_alike(tmp_path):
+    pytest.importorskip("euphonic", reason="needs euphonic")
+    from inscape.lattice import spectrum_to_euphonic
+    from test_compare import build
+
+    powder = build().powder
+    spectrum_to_euphonic(powder).to_json_file(str(tmp_path / "a.json"))
+    found = inscape.read(tmp_path / "a.json")
+    np.testing.assert_allclose(found["intensity"], powder, rtol=1e-6)
+    assert found.attrs["units"] == powder.attrs["units"]
+
+
 def test_nxspe_brings_a_map_back(tmp_path, measured):
     q = centres(Q)[:, None]
     flat = measured["intensity"].copy(data=np.where(measured["intensity"].notnull(), 2 + q, np.nan))

@@ -31,7 +31,7 @@ AREAS |= {"millibarn": ("barn", 1e-3), "mbarn": ("barn", 1e-3)}
 """Units of what is per energy, and how much of the second they are."""
 
 WRITTEN = {"1/meV": "1 / millielectron_volt", "barn/meV": "barn / millielectron_volt"}
-WRITTEN |= {"barn sr⁻¹ meV⁻¹ per atom": "barn / millielectron_volt"}
+WRITTEN |= {"barn sr⁻¹ meV⁻¹ per atom": "barn / millielectron_volt / steradian"}
 """Units as Euphonic spells them; any other is dimensionless there."""
 
 
@@ -89,10 +89,11 @@ def _edges(axis: Array, count: int) -> Array:
 
 def _intensity_unit(unit: str) -> tuple[str, float]:
     """The unit here and a factor, if intensity is per energy; otherwise the unit as it stands."""
-    head, _, tail = (part.strip() for part in unit.partition("/"))
-    if unit.endswith("centimeter") and not tail:  # per 1/cm
-        head, tail = unit.removesuffix("centimeter").rstrip("* "), "1/cm"
-    if tail and is_energy(tail) and head in AREAS:
+    head, *below = (part.strip() for part in unit.split("/"))
+    per = [part for part in below if part != "steradian"]
+    if head.endswith("centimeter") and not per:  # per 1/cm
+        head, per = head.removesuffix("centimeter").rstrip("* "), ["cm-1"]
+    if len(per) == 1 and is_energy(per[0]) and head in AREAS:
         name, factor = AREAS[head]
-        return f"{name}/meV", factor / energy_factor(tail)
+        return f"{name}/meV" + "/sr" * ("steradian" in below), factor / energy_factor(per[0])
     return unit or UNKNOWN, 1.0
