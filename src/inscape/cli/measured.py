@@ -122,9 +122,17 @@ def compare_measured(
 
     chosen = {one.dim: (one.low, one.high) for one in map(parse_cut, ranges)}
     measured = read(files[0])
-    options = {"instrument": instrument, "background": background}
-    limits = {"energy_range": chosen.get("energy"), "q_range": chosen.get("q")}
-    found = [fit_theory(measured, Prediction.load(path), **options, **limits) for path in files[1:]]  # type: ignore[arg-type]
+    found = [
+        fit_theory(
+            measured,
+            Prediction.load(path),
+            instrument=instrument,
+            background=background,
+            energy_range=chosen.get("energy"),
+            q_range=chosen.get("q"),
+        )
+        for path in files[1:]
+    ]
     places = [] if plot is None else figure_names(plot, files[1:])
     for fit, place in zip(found, places, strict=False):
         from inscape.plots import fit_figure, write_figure
