@@ -1,6 +1,7 @@
 """Theory laid over measurements, and densities of states out of them: what was put in is found again, with errors."""
 
 import json
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -19,6 +20,8 @@ from inscape.spectra import centres
 from inscape.units import boltzmann
 from measured_files import write_histogram
 from test_compare import build
+
+REAL = Path(__file__).parents[2] / "shared" / "data" / "measured"
 
 Q = np.linspace(0, 8, 21)
 ENERGY = np.linspace(-20, 58, 40)
@@ -301,6 +304,24 @@ def test_a_map_that_begins_above_the_elastic_line():
 def test_densities_of_states_that_are_refused(options, words):
     with pytest.raises(DataError, match=words):
         dos_from_map(incoherent_map(), **{"mass": MASS, "temperature": KELVIN, "elastic": 4.0, "top": 33.0, **options})
+
+
+@pytest.mark.skipif(not REAL.is_dir(), reason="the measured sample data are not here")
+def test_published_densities_of_states_are_found_in_their_maps():
+    vanadium = dos_from_map(
+        inscape.read(REAL / "V-iqe.h5"), mass=mean_mass("V"), temperature=300.0, elastic=6.7, top=40.0
+    )
+    assert distance(vanadium.dos, inscape.read(REAL / "V-dos.dat")) < 1.5
+    published = inscape.read(REAL / "graphite-Ei_130-dos.h5")
+    graphite = dos_from_map(
+        inscape.read(REAL / "graphite-Ei_130-iqe.h5"),
+        mass=mean_mass("C"),
+        temperature=300.0,
+        elastic=15.0,
+        top=100.0,
+        beyond=published,
+    )
+    assert distance(graphite.dos, published, 100.0) < 0.5
 
 
 def test_a_map_without_energy_loss_is_refused():
