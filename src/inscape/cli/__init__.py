@@ -11,7 +11,7 @@ from typing import Annotated
 import typer
 
 from inscape import __version__
-from inscape.cli import compare, evaluate, library, plot, predict, simulate, thermo, train
+from inscape.cli import compare, evaluate, index, library, plot, predict, search, simulate, thermo, train
 from inscape.errors import InscapeError
 
 app = typer.Typer(
@@ -25,6 +25,8 @@ app.command("simulate")(simulate.simulate)
 app.command("compare")(compare.compare)
 app.command("plot")(plot.plot)
 app.command("thermo")(thermo.thermo)
+app.command("search")(search.search)
+app.add_typer(index.app, name="index")
 app.add_typer(library.app, name="library")
 app.add_typer(train.app, name="train")
 app.command("evaluate")(evaluate.evaluate)

@@ -1,0 +1,177 @@
+"""How often a search finds the crystal that a spectrum belongs to, and how long it takes.
+
+    python benchmarks/search.py LIBRARY [--index FILE] [--number N] [--only noise temperature potential time]
+
+Queries are powder maps of the split ``val``, as ARCS sees them: incident energy the lowest of `INCIDENT` that is 1.25 of
+the highest mode, energies in hundredths of it, |Q| in steps of 0.1 1/Å, broadened, NaN where no detector is. *noise*: at
+the library's temperature, Poisson noise at 10² to 10⁵ counts in all bins above 1 meV. *temperature*: maps of the
+library's force constants at 300 K, 10³ counts. *potential*: maps of crystals of at most 8 atoms simulated with
+SevenNet-0, not relaxed, at the library's temperature. *time*: one search in the index repeated to 10⁴ crystals.
+"""
+
+from __future__ import annotations
+
+import argparse
+import time
+
+import numpy as np
+import xarray as xr
+
+import inscape
+from inscape.index import Index, shipped_index
+from inscape.library import Library
+from inscape.retrieval import search
+from inscape.scattering import Instrument, instrument, scattering_lengths, self_part, to_scattering
+from inscape.spectra import centres, native_energy_edges, native_q_edges, rebin
+
+INCIDENT = (25.0, 40.0, 60.0, 90.0, 130.0, 200.0, 300.0, 500.0, 700.0)
+DOSES = (1e2, 1e3, 1e4, 1e5)
+COLD, WARM = 10.0, 300.0
+FEW_ATOMS = 8
+
+
+def map_of_library(library: Library, name: str) -> np.ndarray:
+    """Whole reduced map on native grids, barn sr⁻¹ per atom."""
+    a = library.arrays(name, "partial_dos", "displacements", "powder")
+    crystal, q = library.crystal(name), centres(native_q_edges())
+    incoherent = scattering_lengths(crystal).incoherent_square
+    own = self_part(a["partial_dos"], crystal.masses, incoherent, q, a["displacements"][0])
+    return a["powder"].astype(float) * q[:, None] ** 2 + own
+
+
+def incident_energy(highest: float) -> float:
+    """The incident energy for a crystal whose highest mode is known."""
+    return min(e for e in (*INCIDENT, np.inf) if e >= 1.25 * highest or e == INCIDENT[-1])
+
+
+def arcs(e_i: float) -> Instrument:
+    """ARCS with the chopper that lets all of `INCIDENT` through."""
+    return instrument("ARCS", e_i=e_i, chopper_package="ARCS-700-1.5-AST")
+
+
+def seen(values: np.ndarray, energy: np.ndarray, e_i: float, temperature: float, *, reduced: bool) -> xr.Dataset:
+    """A map on energies of bins ``energy`` and native |Q| as ARCS sees it, in the container of measurements."""
+    edges = np.linspace(0.0, e_i, 101)
+    found = rebin(values, energy, edges)
+    if reduced:
+        found = to_scattering(found, centres(edges), temperature)
+    found = arcs(e_i).measure(found, native_q_edges(), edges)
+    attributes = {"temperature_K": temperature, "incident_energy_meV": e_i, "instrument": "ARCS"}
+    return xr.Dataset(
+        {
+            "intensity": (("q", "energy"), found),
+            "variance": (("q", "energy"), np.full_like(found, np.nan)),
+            "q_edges": ("q_edge", native_q_edges()),
+            "energy_edges": ("energy_edge", edges),
+        },
+        attrs=attributes,
+    )
+
+
+def counted(spectrum: xr.Dataset, dose: float, seed: int) -> xr.Dataset:
+    """The map with Poisson noise at so many expected counts above 1 meV, and the counts as variances."""
+    above = centres(spectrum["energy_edges"].values) > 1.0
+    expected = np.where(above, spectrum["intensity"].values, np.nan).clip(min=0.0)
+    expected *= dose / np.nansum(expected)
+    counts = np.random.default_rng(seed).poisson(np.nan_to_num(expected)).astype(float)
+    counts[np.isnan(expected)] = np.nan
+    return spectrum.assign(intensity=(("q", "energy"), counts), variance=(("q", "energy"), counts))
+
+
+def rank_of(name: str, query: xr.Dataset, index: Index, **options: object) -> int:
+    """Place of a crystal in the list, 1 the first."""
+    seen_by = arcs(query.attrs["incident_energy_meV"])
+    found = search(query, index=index, top=len(index), instrument=seen_by, **options)
+    ids = [match.id for match in found.matches]
+    return 1 + ids.index(name)
+
+
+def line(title: str, ranks: list[int]) -> None:
+    """One row of the table."""
+    r = np.array(ranks)
+    print(f"| {title} | {len(r)} | {np.mean(r == 1):.1%} | {np.mean(r <= 10):.1%} | {r.max()} |", flush=True)
+
+
+def noise(library: Library, ids: list[str], index: Index) -> None:
+    """Queries at the library's temperature."""
+    ranks: dict[float, list[int]] = {dose: [] for dose in DOSES}
+    for number, name in enumerate(ids):
+        e_i = incident_energy(library.entries[name].highest_meV)
+        clean = seen(map_of_library(library, name), native_energy_edges(), e_i, COLD, reduced=True)
+        for dose in DOSES:
+            ranks[dose].append(rank_of(name, counted(clean, dose, number), index))
+    for dose, found in ranks.items():
+        line(f"{dose:.0e} counts", found)
+
+
+def temperature(library: Library, ids: list[str], index: Index) -> None:
+    """Queries at another temperature."""
+    ranks: dict[str, list[int]] = {"counted": [], "exact": []}
+    for number, name in enumerate(ids):
+        e_i = incident_energy(library.entries[name].highest_meV)
+        warm = inscape.simulate(library.force_constants(name), temperature=WARM, kinds=("powder",), emax=e_i, de=e_i / 100)
+        data = warm.dataset
+        clean = seen(data["powder"].values.astype(float), data["energy_edges"].values, e_i, WARM, reduced=False)
+        ranks["counted"].append(rank_of(name, counted(clean, 1e3, number), index))
+        ranks["exact"].append(rank_of(name, clean, index))
+    line("300 K, 10³ counts", ranks["counted"])
+    line("300 K, no noise", ranks["exact"])
+
+
+def potential(library: Library, ids: list[str], index: Index) -> None:
+    """Queries from another potential."""
+    settings = {"as they are": {}, "energies stretched by up to 10 %": {"stretch": 0.1}}
+    ranks: dict[str, list[int]] = {title: [] for title in settings}
+    for number, name in enumerate(ids):
+        e_i = incident_energy(library.entries[name].highest_meV)
+        crystal = library.crystal(name)
+        other = inscape.simulate(
+            crystal, relax=False, temperature=COLD, kinds=("powder",), emax=e_i, de=e_i / 100, length=8.0
+        )
+        data = other.dataset
+        clean = seen(data["powder"].values.astype(float), data["energy_edges"].values, e_i, COLD, reduced=False)
+        for title, options in settings.items():
+            ranks[title].append(rank_of(name, counted(clean, 1e4, number), index, **options))
+        print(name, crystal.formula, *(found[-1] for found in ranks.values()), flush=True)
+    for title, found in ranks.items():
+        line(f"SevenNet-0, 10⁴ counts, {title}", found)
+
+
+def duration(library: Library, ids: list[str], index: Index) -> None:
+    """Time of one search among 10⁴ crystals."""
+    large = index.take(np.arange(10_000) % len(index))
+    for name in ids[:3]:
+        e_i = incident_energy(library.entries[name].highest_meV)
+        clean = seen(map_of_library(library, name), native_energy_edges(), e_i, COLD, reduced=True)
+        for kelvin in (COLD, WARM):
+            times = []
+            for _ in range(7):
+                start = time.perf_counter()
+                search(counted(clean, 1e3, 0), index=large, temperature=kelvin, instrument=arcs(e_i))
+                times.append(time.perf_counter() - start)
+            print(f"{name}, {kelvin:g} K: {np.median(times):.3f} s, fastest {min(times):.3f} s", flush=True)
+
+
+PARTS = {"noise": noise, "temperature": temperature, "potential": potential, "time": duration}
+
+
+def main() -> None:
+    """Run what is asked for."""
+    parser = argparse.ArgumentParser()
+    parser.add_argument("library")
+    parser.add_argument("--index")
+    parser.add_argument("--number", type=int)
+    parser.add_argument("--only", nargs="*", choices=PARTS, default=list(PARTS))
+    options = parser.parse_args()
+    library = Library(options.library)
+    index = Index.load(options.index) if options.index else shipped_index()
+    for part in options.only:
+        few = FEW_ATOMS if part == "potential" else 40
+        ids = library.select("val", max_atoms=few)[: options.number]
+        if part in ("noise", "temperature", "potential"):
+            print(f"| {part} | queries | first | in the first ten | worst place |\n|---|---|---|---|---|")
+        PARTS[part](library, ids, index)
+
+
+if __name__ == "__main__":
+    main()

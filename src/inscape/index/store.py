@@ -1,0 +1,120 @@
+"""The file of an index: safetensors with a JSON header, half precision."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from functools import lru_cache
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from inscape import __version__
+from inscape.errors import WeightsError
+from inscape.index.maps import MapCodes
+from inscape.library import REFERENCE_TEMPERATURE
+from inscape.training.files import read_tensors, write_tensors
+
+Array = NDArray[np.floating]
+
+INDEX = Path(str(files("inscape") / "index" / "phonondb.safetensors"))
+"""The index that ships: every clean crystal of the splits train and val of the phonondb."""
+
+LICENCE = "CC BY 4.0; data: A. Togo, phonondb, Kyoto University (now at NIMS), release 2018-04-17"
+KIND = "index"
+
+
+@dataclass(frozen=True, eq=False)
+class Index:
+    """What is known of many crystals, one row each.
+
+    Parameters
+    ----------
+    ids, formulas, space_groups, splits
+        Of each crystal.
+    dos
+        Density of states of all atoms, on the native energy grid, area 1, shape (n, 300), 1/meV.
+    codes
+        Codes of the shipped autoencoders by kind, "dos" and "powder", shape (n, n_components).
+    maps
+        Codes of whole powder maps.
+    temperature
+        Of the maps' Debye–Waller factors, K.
+    source, licence
+        Where the spectra come from, and how they may be used.
+    """
+
+    ids: list[str]
+    formulas: list[str]
+    space_groups: list[str]
+    splits: list[str]
+    dos: Array
+    codes: Mapping[str, Array]
+    maps: MapCodes
+    temperature: float = REFERENCE_TEMPERATURE
+    source: str = ""
+    licence: str = ""
+
+    def __len__(self) -> int:
+        return len(self.ids)
+
+    def take(self, rows: Any) -> Index:
+        """The index of some crystals, by their numbers, in that order; they may be repeated."""
+        places = np.arange(len(self))[rows]
+        texts = {
+            name: [getattr(self, name)[i] for i in places] for name in ("ids", "formulas", "space_groups", "splits")
+        }
+        maps = replace(self.maps, codes=self.maps.codes[places], displacements=self.maps.displacements[places])
+        codes = {kind: code[places] for kind, code in self.codes.items()}
+        return replace(self, **texts, dos=self.dos[places], codes=codes, maps=maps)
+
+    def save(self, path: str | Path) -> str:
+        """Write it, whole or not at all; returns the digest of its numbers."""
+        maps = self.maps
+        arrays = {
+            "dos": self.dos, "map_codes": maps.codes, "map_axes": maps.axes, "map_mean": maps.mean,
+            "displacements": maps.displacements, **{f"code_{kind}": code for kind, code in self.codes.items()},
+        }  # fmt: skip
+        header = {
+            "kind": KIND, "ids": self.ids, "formulas": self.formulas, "space_groups": self.space_groups,
+            "splits": self.splits, "temperature_K": self.temperature, "source": self.source, "licence": self.licence,
+            "version": __version__,
+        }  # fmt: skip
+        return write_tensors(path, {name: _half(name, array) for name, array in arrays.items()}, header)
+
+    @classmethod
+    def load(cls, path: str | Path) -> Index:
+        """Read what `save` wrote; `WeightsError` if it is missing, damaged or something else."""
+        tensors, header = read_tensors(path)
+        if header.get("kind") != KIND:
+            raise WeightsError(f"{path} is no index of spectra: make one with: inscape index build LIBRARY -o {path}")
+        a = {name: tensor.float().numpy() for name, tensor in tensors.items()}
+        try:
+            return cls(
+                *(header[name] for name in ("ids", "formulas", "space_groups", "splits")),
+                dos=a["dos"],
+                codes={name.removeprefix("code_"): code for name, code in a.items() if name.startswith("code_")},
+                maps=MapCodes(a["map_codes"], a["map_axes"], a["map_mean"], a["displacements"]),
+                temperature=float(header["temperature_K"]),
+                source=header["source"],
+                licence=header["licence"],
+            )
+        except KeyError as error:
+            raise WeightsError(f"{path} is an index of another version of inscape: it lacks {error}; build it anew") from None
+
+
+def _half(name: str, array: Array) -> torch.Tensor:
+    found = torch.from_numpy(np.asarray(array, dtype=np.float32)).half()
+    if not bool(torch.isfinite(found).all()):
+        raise WeightsError(f"{name} of the index does not fit half precision: it reaches {np.abs(array).max():.3g}")
+    return found
+
+
+@lru_cache(maxsize=1)
+def shipped_index() -> Index:
+    """The index that ships with the package, read at first use and kept."""
+    return Index.load(INDEX)
