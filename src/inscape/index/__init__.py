@@ -1,4 +1,4 @@
-"""Indices of spectra: all that a search needs of thousands of crystals in one small file; one ships with the package."""
+"""Indices of spectra: all that a search needs of thousands of crystals, in one file; one ships."""
 
 from inscape.index.build import build_index, index_of_library
 from inscape.index.maps import MapCodes

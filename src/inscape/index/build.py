@@ -46,7 +46,7 @@ def build_index(
     Parameters
     ----------
     output
-        File to write, if any. The same library, weights and versions give the same bytes on one machine.
+        File to write, if any. The same library, weights and versions give the same numbers on one machine.
     splits
         Which crystals; "test" is refused.
     n_components

@@ -65,12 +65,16 @@ class Index:
     def take(self, rows: Any) -> Index:
         """The index of some crystals, by their numbers, in that order; they may be repeated."""
         places = np.arange(len(self))[rows]
-        texts = {
-            name: [getattr(self, name)[i] for i in places] for name in ("ids", "formulas", "space_groups", "splits")
-        }
-        maps = replace(self.maps, codes=self.maps.codes[places], displacements=self.maps.displacements[places])
-        codes = {kind: code[places] for kind, code in self.codes.items()}
-        return replace(self, **texts, dos=self.dos[places], codes=codes, maps=maps)
+        return replace(
+            self,
+            ids=[self.ids[i] for i in places],
+            formulas=[self.formulas[i] for i in places],
+            space_groups=[self.space_groups[i] for i in places],
+            splits=[self.splits[i] for i in places],
+            dos=self.dos[places],
+            codes={kind: code[places] for kind, code in self.codes.items()},
+            maps=replace(self.maps, codes=self.maps.codes[places], displacements=self.maps.displacements[places]),
+        )
 
     def save(self, path: str | Path) -> str:
         """Write it, whole or not at all; returns the digest of its numbers."""
@@ -95,7 +99,10 @@ class Index:
         a = {name: tensor.float().numpy() for name, tensor in tensors.items()}
         try:
             return cls(
-                *(header[name] for name in ("ids", "formulas", "space_groups", "splits")),
+                ids=header["ids"],
+                formulas=header["formulas"],
+                space_groups=header["space_groups"],
+                splits=header["splits"],
                 dos=a["dos"],
                 codes={name.removeprefix("code_"): code for name, code in a.items() if name.startswith("code_")},
                 maps=MapCodes(a["map_codes"], a["map_axes"], a["map_mean"], a["displacements"]),
@@ -104,7 +111,9 @@ class Index:
                 licence=header["licence"],
             )
         except KeyError as error:
-            raise WeightsError(f"{path} is an index of another version of inscape: it lacks {error}; build it anew") from None
+            raise WeightsError(
+                f"{path} is an index of another version of inscape: it lacks {error}; build it anew"
+            ) from None
 
 
 def _half(name: str, array: Array) -> torch.Tensor:

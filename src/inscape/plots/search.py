@@ -30,7 +30,7 @@ def search_figure(spectra: xr.Dataset, titles: Sequence[str], *, name: str = "qu
     Returns
     -------
     Figure
-        Of powder maps a row of maps on one scale, blank where the query was not measured; of densities of states curves.
+        Powder maps in a row, on one scale, blank where the query was not measured; densities of states as curves.
     """
     if spectra["query"].ndim == 1:
         figure = Figure(figsize=(6.4, 3.8), dpi=150, layout="constrained")

@@ -2,6 +2,6 @@
 
 from inscape.retrieval.measurements import Measurement, measurement
 from inscape.retrieval.rank import Fit, fit, fitted
-from inscape.retrieval.search import Match, SearchResult, search
+from inscape.retrieval.search import Match, SearchResult, container, search
 
-__all__ = ["Fit", "Match", "Measurement", "SearchResult", "fit", "fitted", "measurement", "search"]
+__all__ = ["Fit", "Match", "Measurement", "SearchResult", "container", "fit", "fitted", "measurement", "search"]

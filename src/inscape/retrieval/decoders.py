@@ -1,4 +1,4 @@
-"""From the codes of an index to the bins, temperature and resolution of a measurement: linear, for all crystals alike."""
+"""Linear decoders: from the codes of an index to the bins, temperature and resolution of a measurement."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ Array = NDArray[np.floating]
 
 WARMING_ERROR = 0.05
 MOST_GROUPS = 64
-"""Debye–Waller factors of crystals are rounded to groups in which S errs by no more than this share, but for so many."""
+"""Debye–Waller factors are rounded to groups of crystals in which S errs by at most this share, or to so many."""
 
 
 class Decoder(ABC):

@@ -67,8 +67,8 @@ class Measurement:
     def with_counts_expected(self, expected: Array) -> Measurement:
         """The same with variances proportional to an expected intensity, shape (n_q, n_energy), none negative.
 
-        What a unit of intensity has for a variance, 1 for counts, is averaged over `FAR` bins, and where there is little
-        intensity over all of them.
+        The variance of a unit of intensity, 1 for counts, is averaged over `FAR` bins; where there is little intensity,
+        over all of them.
         """
         use = self.weights > 0
         mean = float(expected[use].mean())
@@ -92,7 +92,7 @@ def measurement(
     Parameters
     ----------
     spectrum
-        ``intensity`` (q, energy) or (energy), NaN where not measured; ``variance``, of the same shape, NaN where unknown;
+        ``intensity`` (q, energy) or (energy), NaN where not measured; ``variance``, the same, NaN where unknown;
         ``energy_edges`` and ``q_edges``; attributes ``temperature_K`` and ``incident_energy_meV`` where they are known.
     temperature
         Of a powder map, K, instead of that in the file.
@@ -133,7 +133,9 @@ def measurement(
             f"{native_q_edges()[-1]:g} 1/Å, which is what can be compared"
         )
     if noise_known and np.any(variance[use] < 0):
-        raise DataError(f"{int(np.sum(variance[use] < 0))} variances are negative: errors were not squared, or data are bad")
+        raise DataError(
+            f"{int(np.sum(variance[use] < 0))} variances are negative: errors were not squared, or data are bad"
+        )
     noise = np.where(use, variance if noise_known else np.abs(values), 0.0)
     mean = float(noise[use].mean())
     if not mean > 0:
@@ -157,7 +159,7 @@ def _comparable(energy: Array, q: Array | None, lowest: float) -> NDArray[np.boo
 
 
 def _average(values: Array, use: NDArray[np.bool_], bins: float) -> Array:
-    """Average over neighbours of which ``use`` is true, those at so many bins counting e^(−1/2); ``values`` 0 elsewhere."""
+    """Average over measured neighbours by a Gaussian, so many bins wide; ``values`` are 0 elsewhere."""
     width = tuple(bins if n > 1 else 0.0 for n in use.shape)
     near = gaussian_filter(use.astype(float), width, mode="constant")
     return np.asarray(gaussian_filter(values, width, mode="constant") / np.where(use, near, 1.0))

@@ -2,9 +2,9 @@
 
 A model spectrum is s·A z, with the code z of a crystal, its scale s, and A the linear decoder brought to the bins,
 temperature and resolution of the measurement. With weights W (one over the variance, 0 where nothing was measured) the
-scale that fits best is s = bᵀz / zᵀGz, b = AᵀWy, G = AᵀWA, and it lowers χ² = yᵀWy by (bᵀz)²/zᵀGz. b and G belong to the
-measurement, not to a crystal: they are made once, and what is left is two products of matrices for all crystals. A
-background, linear in a few parameters, is fitted along with each of them (the Schur complement).
+scale that fits best is s = bᵀz / zᵀGz, b = AᵀWy, G = AᵀWA, and it lowers χ² = yᵀWy by (bᵀz)²/zᵀGz. b and G belong to
+the measurement, not to a crystal: they are made once, and what is left is two products of matrices for all crystals.
+A background, linear in a few parameters, is fitted along with each of them (the Schur complement).
 
 Few counts do not know their own variance. So maps are fitted twice: the second time, variances are those of the counts
 expected from the crystals that fitted best.
@@ -122,9 +122,7 @@ def _fit(decoders: dict[float, Decoder], measured: Measurement, smooth: Array) -
     return Fit(measured, explained[best], total, scale[best], np.array(list(decoders))[best[0]], n_free)
 
 
-def _explained(
-    one: Decoder, measured: Measurement, smooth: Array, inverse: Array, seen: Array
-) -> tuple[Array, Array]:
+def _explained(one: Decoder, measured: Measurement, smooth: Array, inverse: Array, seen: Array) -> tuple[Array, Array]:
     """What each crystal lowers χ² by, and its scale; 0 where that is negative."""
     along, square, beside = one.products(measured, smooth)
     along = along - beside @ inverse @ seen

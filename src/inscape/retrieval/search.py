@@ -105,7 +105,7 @@ def search(
     """The crystals whose spectra look most like a measured, simulated or predicted one.
 
     Every crystal is fitted with its own scale to the bins that were measured, weighted by their variances. Bins that
-    were not measured count for nothing. Of a structure, spectra are predicted first, and neighbours of their codes found.
+    were not measured count for nothing. Of a structure, spectra are predicted, and neighbours of their codes found.
 
     Parameters
     ----------
@@ -156,7 +156,7 @@ def search(
 
 
 def _open(query: Any) -> Prediction | xr.Dataset | Crystal:
-    """What a query is: a result of this package, a measured spectrum, or a structure. The one place that reads files."""
+    """What a query is: a result of this package, a measured spectrum, or a structure. All files are read here."""
     if isinstance(query, Prediction | xr.Dataset | Crystal):
         return query
     if isinstance(query, str | Path) and not looks_like_structure(Path(query)):
@@ -245,9 +245,7 @@ def _ranked(
 
 
 def _match(index: Index, number: int, score: float) -> Match:
-    return Match(
-        index.ids[number], index.formulas[number], index.space_groups[number], index.splits[number], score
-    )
+    return Match(index.ids[number], index.formulas[number], index.space_groups[number], index.splits[number], score)
 
 
 def _spectra(measured: Measurement, best: Sequence[Array]) -> xr.Dataset:
@@ -284,6 +282,8 @@ def _neighbours(index: Index, crystal: Crystal, top: int) -> SearchResult:
     area = np.nansum(spectra["query"].values * np.diff(measured.energy_edges))
     notes = (prediction.warning,) if prediction.warning else ()
     return SearchResult(
-        [_match(index, int(i), float(score[i])) for i in order], "codes", spectra.assign(query=spectra["query"] / area), notes
+        [_match(index, int(i), float(score[i])) for i in order],
+        "codes",
+        spectra.assign(query=spectra["query"] / area),
+        notes,
     )
-
