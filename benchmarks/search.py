@@ -119,8 +119,8 @@ def noise(library: Library, ids: list[str], index: Index) -> None:
     ranks: dict[float, list[int]] = {dose: [] for dose in DOSES}
     for number, name in enumerate(ids):
         clean = cold_query(library, name)
-        for dose in DOSES:
-            ranks[dose].append(rank_of(name, counted(clean, dose, number), index))
+        for dose, found in ranks.items():
+            found.append(rank_of(name, counted(clean, dose, number), index))
     for dose, found in ranks.items():
         line(f"{dose:.0e} counts", found)
 
