@@ -12,7 +12,7 @@ expected from the crystals that fitted best.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -38,6 +38,8 @@ class Fit:
     ----------
     measured
         What they were fitted to, with the weights that were used in the end.
+    decoders
+        What made the models, by the factor of energies.
     explained
         What each crystal lowers χ² by, shape (n_crystals,); 0 where only a negative scale would fit.
     total
@@ -49,6 +51,7 @@ class Fit:
     """
 
     measured: Measurement
+    decoders: Mapping[float, Decoder]
     explained: Array
     total: float
     scale: Array
@@ -91,14 +94,13 @@ def fit(index: Index, measured: Measurement, *, background: bool = False, stretc
     found = _fit(decoders, measured, smooth)
     if measured.q_edges is None:
         return found
-    return _fit(decoders, measured.with_counts_expected(_expected(decoders, found, smooth)), smooth)
+    return _fit(decoders, measured.with_counts_expected(_expected(found, smooth)), smooth)
 
 
-def fitted(index: Index, found: Fit, number: int, *, background: bool = False) -> Array:
+def fitted(found: Fit, number: int, *, background: bool = False) -> Array:
     """Spectrum of one crystal as it fits best, background included, shape (n_q, n_energy), on all bins."""
-    measured = found.measured
-    model = spectrum_of(index, measured, number, float(found.stretch[number]))
-    return _least_squares(model, _background(measured, background), measured)
+    model = found.decoders[float(found.stretch[number])].spectrum(np.array([number]), np.ones(1))
+    return _least_squares(model, _background(found.measured, background), found.measured)
 
 
 def spectrum_of(index: Index, measured: Measurement, number: int, stretch: float = 1.0) -> Array:
@@ -106,7 +108,7 @@ def spectrum_of(index: Index, measured: Measurement, number: int, stretch: float
     return decoder(index, measured, stretch).spectrum(np.array([number]), np.ones(1))
 
 
-def _fit(decoders: dict[float, Decoder], measured: Measurement, smooth: Array) -> Fit:
+def _fit(decoders: Mapping[float, Decoder], measured: Measurement, smooth: Array) -> Fit:
     y, w = measured.values, measured.weights
     n_free = measured.n_bins - len(smooth) - 1
     if n_free < 1:
@@ -119,7 +121,7 @@ def _fit(decoders: dict[float, Decoder], measured: Measurement, smooth: Array) -
     tried = [_explained(one, measured, smooth, inverse, seen) for one in decoders.values()]
     explained, scale = (np.stack(part) for part in zip(*tried, strict=True))
     best = explained.argmax(axis=0), np.arange(explained.shape[1])
-    return Fit(measured, explained[best], total, scale[best], np.array(list(decoders))[best[0]], n_free)
+    return Fit(measured, decoders, explained[best], total, scale[best], np.array(list(decoders))[best[0]], n_free)
 
 
 def _explained(one: Decoder, measured: Measurement, smooth: Array, inverse: Array, seen: Array) -> tuple[Array, Array]:
@@ -131,11 +133,11 @@ def _explained(one: Decoder, measured: Measurement, smooth: Array, inverse: Arra
     return along * scale, scale
 
 
-def _expected(decoders: dict[float, Decoder], found: Fit, smooth: Array) -> Array:
+def _expected(found: Fit, smooth: Array) -> Array:
     """Mean of the crystals that fit best, as it fits with the background, shape (n_q, n_energy); not negative."""
     best = found.order[:EXPECTING]
     mean = np.zeros(found.measured.values.shape)
-    for factor, one in decoders.items():
+    for factor, one in found.decoders.items():
         rows = best[found.stretch[best] == factor]
         mean += one.spectrum(rows, found.scale[rows])
     return _least_squares(mean, smooth, found.measured).clip(min=0.0)

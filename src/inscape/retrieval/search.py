@@ -239,7 +239,7 @@ def _ranked(
         )
         for i in order
     ]
-    best = [fitted(index, found, int(i), background=background) for i in order[:SHOWN]]
+    best = [fitted(found, int(i), background=background) for i in order[:SHOWN]]
     kind = "density of states" if measured.q_edges is None else "powder map"
     return SearchResult(matches, kind, _spectra(measured, best), notes)
 
