@@ -18,6 +18,7 @@ from inscape.retrieval import container, fit, fitted, measurement, search
 from inscape.retrieval.rank import spectrum_of
 from inscape.scattering import AllAngles, instrument
 from inscape.spectra import centres, native_energy_edges, rebin
+from inscape.training import WEIGHTS, load_weights
 from inscape.training.files import read_tensors, write_tensors
 
 PUBLISHED = Path(__file__).parents[2] / "shared" / "data" / "phonondb_published_split.json"
@@ -246,6 +247,8 @@ def test_the_index_that_ships_is_small_documented_and_without_test_crystals():
     assert "Togo" in header["licence"]
     assert len(INDEX.with_suffix(".md").read_text()) > 300
     assert set(header["splits"]) == {"train", "val"}
+    for kind, digest in header["coders"].items():
+        assert load_weights(WEIGHTS / f"autoencoder-{kind}.safetensors")[1].digest == digest, "make weights does both"
     if not PUBLISHED.exists():
         pytest.skip("the published split is not here")
     split = json.loads(PUBLISHED.read_text())

@@ -19,7 +19,7 @@ from inscape.scattering import mean_square_displacements, scattering_lengths, se
 from inscape.spectra import centres, native_energy_edges, native_q_edges
 from inscape.structure_model.representation import cumulative_dos, relative_density
 from inscape.threads import numpy_alone
-from inscape.training import WEIGHTS
+from inscape.training import WEIGHTS, load_weights
 
 Array = NDArray[np.floating]
 Progress = Callable[[int, int, str], None]
@@ -67,8 +67,8 @@ def build_index(
     ids = [name for split in splits for name in source.select(split)]
     if len(ids) < 3:
         raise LibraryError(f"{library} holds {len(ids)} clean crystals of {', '.join(splits)}; at least 3 are needed")
-    folder = Path(weights)
-    coders = {kind: load(folder / f"autoencoder-{kind}.safetensors") for kind in ("dos", "powder")}
+    files = _coder_files(weights)
+    coders = {kind: load(path) for kind, path in files.items()}
     n_bins = len(native_energy_edges()) - 1
     dos = np.empty((len(ids), n_bins), dtype=np.float32)
     maps = np.empty((len(ids), len(map_q_edges()) - 1, len(map_energy_edges()) - 1), dtype=np.float32)
@@ -93,6 +93,7 @@ def build_index(
         MapCodes.fit(maps, displacements, n_components),
         source=_digest(source, ids),
         licence=LICENCE,
+        coders={kind: load_weights(path)[1].digest for kind, path in files.items()},
     )
     if output is not None:
         index.save(output)
@@ -119,17 +120,23 @@ def _spectra(library: Library, name: str) -> tuple[Array, Array, Array, Array]:
 
 
 def index_of_library(library: str | Path, *, progress: Progress | None = None) -> Index:
-    """The index of a library, kept in its folder, and made anew when the library has other crystals."""
+    """The index of a library, kept in its folder; made anew when its crystals or the autoencoders have changed."""
     source = Library(library)
     ids = [name for split in SPLITS for name in source.select(split)]
     place = source.path / FILE
     try:
         found = Index.load(place)
-        if found.source == _digest(source, ids):
+        coders = {kind: load_weights(path)[1].digest for kind, path in _coder_files(WEIGHTS).items()}
+        if found.source == _digest(source, ids) and found.coders == coders:
             return found
     except WeightsError:  # not made yet, or by another version
         pass
     return build_index(library, place, progress=progress)
+
+
+def _coder_files(folder: str | Path) -> dict[str, Path]:
+    """Files of the autoencoders whose codes are kept, by kind."""
+    return {kind: Path(folder) / f"autoencoder-{kind}.safetensors" for kind in ("dos", "powder")}
 
 
 def _digest(library: Library, ids: Sequence[str]) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from importlib.resources import files
 from pathlib import Path
@@ -45,7 +45,9 @@ class Index:
     temperature
         Of the maps' Debye–Waller factors, K.
     source, licence
-        Where the spectra come from, and how they may be used.
+        Digest of ids and structures, and how the spectra may be used.
+    coders
+        Digest of the autoencoder of each kind of `codes`: those of another one are not comparable.
     """
 
     ids: list[str]
@@ -58,6 +60,7 @@ class Index:
     temperature: float = REFERENCE_TEMPERATURE
     source: str = ""
     licence: str = ""
+    coders: Mapping[str, str] = field(default_factory=dict)
 
     def __len__(self) -> int:
         return len(self.ids)
@@ -86,6 +89,7 @@ class Index:
         header = {
             "kind": KIND, "ids": self.ids, "formulas": self.formulas, "space_groups": self.space_groups,
             "splits": self.splits, "temperature_K": self.temperature, "source": self.source, "licence": self.licence,
+            "coders": dict(self.coders),
             "version": __version__,
         }  # fmt: skip
         return write_tensors(path, {name: _half(name, array) for name, array in arrays.items()}, header)
@@ -109,6 +113,7 @@ class Index:
                 temperature=float(header["temperature_K"]),
                 source=header["source"],
                 licence=header["licence"],
+                coders=header["coders"],
             )
         except KeyError as error:
             raise WeightsError(
