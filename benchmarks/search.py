@@ -1,6 +1,6 @@
 """How often a search finds the crystal that a spectrum belongs to, and how long it takes.
 
-    python benchmarks/search.py LIBRARY [--index FILE] [--every N] [--only noise temperature potential time]
+    python benchmarks/search.py LIBRARY [--index FILE] [--every N] [--doses 1e3 1e4] [--only noise time]
 
 Queries are powder maps of the split ``val`` as ARCS sees them: incident energy the lowest of `INCIDENT` that is 1.25 of
 the highest mode, energies in hundredths of it, |Q| in steps of 0.1 1/Å, broadened, NaN where no detector is.
@@ -114,9 +114,9 @@ def foreign_query(library: Library, name: str) -> xr.Dataset:
     return seen(data["powder"].values.astype(float), data["energy_edges"].values, e_i, COLD, reduced=False)
 
 
-def noise(library: Library, ids: list[str], index: Index) -> None:
+def noise(library: Library, ids: list[str], index: Index, doses: list[float]) -> None:
     """Queries at the library's temperature."""
-    ranks: dict[float, list[int]] = {dose: [] for dose in DOSES}
+    ranks: dict[float, list[int]] = {dose: [] for dose in doses}
     for number, name in enumerate(ids):
         clean = cold_query(library, name)
         for dose, found in ranks.items():
@@ -125,9 +125,9 @@ def noise(library: Library, ids: list[str], index: Index) -> None:
         line(f"{dose:.0e} counts", found)
 
 
-def temperature(library: Library, ids: list[str], index: Index) -> None:
+def temperature(library: Library, ids: list[str], index: Index, doses: list[float]) -> None:
     """Queries at another temperature."""
-    ranks: dict[float, list[int]] = {1e3: [], 1e4: []}
+    ranks: dict[float, list[int]] = {dose: [] for dose in doses}
     for number, name in enumerate(ids):
         clean = warm_query(library, name)
         for dose, found in ranks.items():
@@ -136,18 +136,18 @@ def temperature(library: Library, ids: list[str], index: Index) -> None:
         line(f"300 K, {dose:.0e} counts", found)
 
 
-def potential(library: Library, ids: list[str], index: Index) -> None:
+def potential(library: Library, ids: list[str], index: Index, doses: list[float]) -> None:
     """Queries from another potential."""
-    ranks: dict[float, list[int]] = {stretch: [] for stretch in (0.0, 0.1)}
+    ranks: dict[tuple[float, float], list[int]] = {(s, dose): [] for s in (0.0, 0.1) for dose in doses}
     for number, name in enumerate(ids):
-        query = counted(foreign_query(library, name), 1e4, number)
-        for stretch, found in ranks.items():
-            found.append(rank_of(name, query, index, stretch=stretch))
-    for stretch, found in ranks.items():
-        line(f"SevenNet-0, 10⁴ counts, energies stretched by up to {stretch:.0%}", found)
+        clean = foreign_query(library, name)
+        for (stretch, dose), found in ranks.items():
+            found.append(rank_of(name, counted(clean, dose, number), index, stretch=stretch))
+    for (stretch, dose), found in ranks.items():
+        line(f"SevenNet-0, {dose:.0e} counts, energies stretched by up to {stretch:.0%}", found)
 
 
-def duration(library: Library, ids: list[str], index: Index) -> None:
+def duration(library: Library, ids: list[str], index: Index, doses: list[float]) -> None:
     """Processor time of one search among 10⁴ crystals, one thread."""
     large = index.take(np.arange(10_000) % len(index))
     for name in ids[:3]:
@@ -174,6 +174,7 @@ def main() -> None:
     parser.add_argument("--index")
     parser.add_argument("--every", type=int, default=1, help="take every N-th crystal")
     parser.add_argument("--only", nargs="*", choices=PARTS, default=list(PARTS))
+    parser.add_argument("--doses", nargs="*", type=float, default=DOSES)
     options = parser.parse_args()
     library = Library(options.library)
     index = Index.load(options.index) if options.index else shipped_index()
@@ -182,7 +183,7 @@ def main() -> None:
         ids = library.select("val", max_atoms=few)[:: options.every]
         if part in ("noise", "temperature", "potential"):
             print(f"| {part} | queries | first | in the first ten | worst place |\n|---|---|---|---|---|")
-        PARTS[part](library, ids, index)
+        PARTS[part](library, ids, index, options.doses)
 
 
 if __name__ == "__main__":
