@@ -51,6 +51,7 @@ weights: $(READY) ## train the shipped models again from LIBRARY=path
 	$(BIN)/inscape train structure configs/structure-powder.toml --library $(LIBRARY)
 	$(BIN)/inscape train structure configs/structure-crystal.toml --library $(LIBRARY)
 	$(BIN)/inscape train calibration --library $(LIBRARY)
+	$(BIN)/inscape index build $(LIBRARY) -o src/inscape/index/phonondb.safetensors
 
 clean:          ## remove the environment and everything built
 	rm -rf $(VENV) demo build dist docs/_build docs/reference/generated .pytest_cache .mypy_cache .ruff_cache .hypothesis

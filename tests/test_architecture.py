@@ -24,11 +24,12 @@ LAYERS = [  # a unit is a module or a folder; each may import the units above it
     {"training"},
     {"autoencoders"},
     {"structure_model"},
+    {"index"},
     {"plots", "properties"},
     {"results"},
     {"settings"},
     {"prediction", "simulation", "measured"},
-    {"compare", "explore", "evaluation", "testing"},
+    {"compare", "explore", "evaluation", "retrieval", "testing"},
     {"cli", "web"},
 ]
 RANK = {name: rank for rank, layer in enumerate(LAYERS) for name in layer}

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from inscape.prediction import predict as predict
     from inscape.prediction import predict_many as predict_many
     from inscape.results import Prediction as Prediction
+    from inscape.retrieval.search import search as search
     from inscape.scattering.dos import density_of_states as density_of_states
     from inscape.scattering.plane import plane_map as plane_map
     from inscape.scattering.powder import powder_map as powder_map
@@ -58,6 +59,7 @@ _HOME = {
     "read_force_constants": "inscape.lattice.reading",
     "read_structure": "inscape.structures",
     "read_structures": "inscape.structures",
+    "search": "inscape.retrieval.search",
     "simulate": "inscape.simulation.simulate",
     "write": "inscape.measured.writing",
 }

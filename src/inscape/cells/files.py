@@ -42,7 +42,7 @@ def structure_files(folder: Path) -> list[Path]:
     StructureError
         There are none.
     """
-    files = sorted(path for path in folder.iterdir() if path.is_file() and _looks_like_structure(path))
+    files = sorted(path for path in folder.iterdir() if path.is_file() and looks_like_structure(path))
     if not files:
         raise StructureError(
             f"{folder}: no structure files in this folder, expected names that end in {', '.join(sorted(SUFFIXES))} or "
@@ -75,7 +75,8 @@ def cell_of_file(path: Path) -> Cell:
         ) from error
 
 
-def _looks_like_structure(path: Path) -> bool:
+def looks_like_structure(path: Path) -> bool:
+    """Whether a file has the name of a structure file."""
     named = path.name.upper().startswith(("POSCAR", "CONTCAR"))
     return not path.name.startswith(".") and (named or path.suffix.lower() in SUFFIXES)
 

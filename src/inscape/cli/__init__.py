@@ -11,7 +11,21 @@ from typing import Annotated
 import typer
 
 from inscape import __version__
-from inscape.cli import bands, compare, evaluate, library, measured, modes, plot, predict, simulate, thermo, train
+from inscape.cli import (
+    bands,
+    compare,
+    evaluate,
+    index,
+    library,
+    measured,
+    modes,
+    plot,
+    predict,
+    search,
+    simulate,
+    thermo,
+    train,
+)
 from inscape.errors import InscapeError
 
 app = typer.Typer(
@@ -29,6 +43,8 @@ app.command("plot")(plot.plot)
 app.command("thermo")(thermo.thermo)
 app.command("modes")(modes.modes)
 app.command("bands")(bands.bands)
+app.command("search")(search.search)
+app.add_typer(index.app, name="index")
 app.add_typer(library.app, name="library")
 app.add_typer(train.app, name="train")
 app.command("evaluate")(evaluate.evaluate)

@@ -13,6 +13,7 @@ from inscape.plots.instruments import instrument_figure, plot_instrument_map, pl
 from inscape.plots.measured import dos_figure, fit_figure
 from inscape.plots.overview import overview
 from inscape.plots.powder import Cut, powder_figure
+from inscape.plots.search import search_figure
 from inscape.plots.spectra import plot_cut, plot_dos, plot_heat_capacity, plot_plane, plot_powder
 from inscape.plots.style import COLOURS, formula_text, space_group_text, write_figure
 from inscape.plots.thermodynamics import thermodynamics_figure
@@ -22,5 +23,5 @@ __all__ = [
     "COLOURS", "Cut", "Figure", "bands_figure", "comparison_figure", "dos_figure", "fit_figure", "formula_text",
     "instrument_figure", "mode_figure", "overview", "plot_code_map", "plot_curves", "plot_cut", "plot_dos",
     "plot_heat_capacity", "plot_instrument_map", "plot_instrument_spectrum", "plot_mode", "plot_plane", "plot_powder",
-    "plot_traversal", "powder_figure", "space_group_text", "thermodynamics_figure", "write_figure",
+    "plot_traversal", "powder_figure", "search_figure", "space_group_text", "thermodynamics_figure", "write_figure",
 ]  # fmt: skip
