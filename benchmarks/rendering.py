@@ -48,7 +48,7 @@ STAGES = [  # where a function is looked up, its name, its stage; the time of on
     (build, "read_force_constants", READING),
     (modes, "dynamical_matrices", MATRICES),
     (np.linalg, "eigh", DIAGONAL),
-    (modes, "_operations", SYMMETRY),
+    (modes, "operations", SYMMETRY),
     (spglib, "get_ir_reciprocal_mesh", SYMMETRY),
     (wave_vectors, "share_by_symmetry", SYMMETRY),
     (render, "density_of_states", DENSITIES),

@@ -29,7 +29,7 @@ LAYERS = [  # a unit is a module or a folder; each may import the units above it
     {"results"},
     {"settings"},
     {"prediction", "simulation", "measured"},
-    {"compare", "explore", "evaluation", "retrieval", "testing"},
+    {"compare", "explore", "calibration", "evaluation", "retrieval", "testing"},
     {"cli", "web"},
 ]
 RANK = {name: rank for rank, layer in enumerate(LAYERS) for name in layer}

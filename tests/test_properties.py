@@ -8,7 +8,7 @@ from typer.testing import CliRunner
 from inscape.cli import app
 from inscape.errors import DataError, GridError
 from inscape.plots import thermodynamics_figure
-from inscape.properties import as_table, atom_masses, complete_partial_dos
+from inscape.properties import MEANINGS, as_table, atom_masses, complete_partial_dos
 from inscape.results import Prediction, make_prediction
 from inscape.scattering import mean_square_displacements
 from inscape.structures import Crystal
@@ -25,11 +25,12 @@ CUT = 44
 """Bins that are left of a density of states cut at 22 meV."""
 
 
-def whole(stretch=1.0, scale=None):
-    """The density of states with all energies stretched; ``scale`` is the share by which they may be wrong."""
+def whole(factor=1.0, share=None):
+    """The density of states with all energies multiplied; ``share`` is that by which they may be wrong."""
+    stretch = None if share is None else (dict.fromkeys(MEANINGS, np.full(2, share)), np.array([50.0, 300.0]))
     return make_prediction(
-        crystal=CRYSTAL, energy_edges=EDGES * stretch, temperature=300.0, partial_dos=PARTIAL / stretch,
-        expected_error=None if scale is None else {"dos_energy_scale_90": scale},
+        crystal=CRYSTAL, energy_edges=EDGES * factor, temperature=300.0, partial_dos=PARTIAL / factor,
+        stretch=stretch,
     )  # fmt: skip
 
 
@@ -87,9 +88,9 @@ def test_masses_are_in_the_file_and_follow_from_symbols_in_older_ones():
 
 
 def test_bands_end_where_energies_are_stretched_as_far_as_they_may_be():
-    middle = whole(scale=0.01).thermodynamics(KELVIN)
-    for stretch in (1.01, 1 / 1.01):
-        end = whole(stretch).thermodynamics(KELVIN)
+    middle = whole(share=0.01).thermodynamics(KELVIN)
+    for factor in (1.01, 1 / 1.01):
+        end = whole(factor).thermodynamics(KELVIN)
         for name in end:
             np.testing.assert_allclose(
                 np.abs(end[name] - middle[name]), middle[f"{name}_error"], rtol=0.02, atol=1e-9, err_msg=name
@@ -98,15 +99,15 @@ def test_bands_end_where_energies_are_stretched_as_far_as_they_may_be():
     assert float(middle["debye_temperature_error"][2] / middle["debye_temperature"][2]) == pytest.approx(0.01, rel=0.05)
 
 
-def test_without_an_expected_error_there_are_no_bands():
+def test_where_no_stretch_is_known_there_are_no_bands():
     assert not [name for name in whole().thermodynamics(KELVIN) if name.endswith("_error")]
 
 
 def test_bands_are_in_table_figure_and_command(tmp_path):
-    properties = whole(scale=0.02).thermodynamics(KELVIN)
+    properties = whole(share=0.02).thermodynamics(KELVIN)
     assert {"heat_capacity_J_per_mol_K_error", "u2_Na1_angstrom2_error"} <= set(as_table(properties))
     assert len(thermodynamics_figure(properties).axes[0].collections) == 2
-    result = run("thermo", whole(scale=0.02).save(tmp_path / "salt.nc"), "--temperatures", "100,300")
+    result = run("thermo", whole(share=0.02).save(tmp_path / "salt.nc"), "--temperatures", "100,300")
     assert result.output.count("±") >= 8
     assert "nine times out of ten" in result.output
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -34,22 +33,16 @@ from inscape.spectra import (
     uniform_edges,
 )
 from inscape.structure_model import Structure, StructureModel, shipped_model
-from inscape.structure_model.model import CALIBRATION
 from inscape.structure_model.representation import cumulative_dos, from_relative_density, relative_density
 from inscape.structure_model.train import HIGH_Q, LOW_Q, training_ids
 from inscape.structures import Crystal
 from inscape.thermodynamics import heat_capacity
-from inscape.training import WEIGHTS
 
 Array = NDArray[np.floating]
 
 STEP, SIGMA = 0.5, 1.0
 SIGMA_Q = 0.1
 TEMPERATURE = 10.0
-STRETCH_TEMPERATURES = np.array([50.0, 100.0, 200.0, 300.0])
-SCALE_SHARE = 0.9
-"""Share of the tuning crystals that the band of energies is to hold."""
-
 LOWEST = 1.0
 NEAR = 4.0
 """Energy step and smoothing, meV; |Q| (1/Å) and (H, K) (r.l.u.) smoothing; K; lowest energy, meV; 1/Å of "near"."""
@@ -139,23 +132,12 @@ def dos_record(truth: Truth, partial: Array) -> Record:
     for kelvin in (100.0, 300.0):
         c = [float(heat_capacity(n * x, native, np.array(kelvin))) for x in (total, true)]
         found[f"C_V({kelvin:.0f} K)"] = abs(c[0] - c[1])
-    found["stretch"] = stretch(total, true, native)
     if partial.ndim == 2:
         for index, kelvin in enumerate((10.0, 300.0)):
             u2 = mean_square_displacements(partial, native, truth.crystal.masses, kelvin)
             exact = np.trace(truth.displacements[index], axis1=1, axis2=2)
             found[f"u2({kelvin:.0f} K)"] = float(np.mean(np.abs(u2 / exact - 1)))
     return found
-
-
-def stretch(dos: Array, true: Array, edges: Array) -> float:
-    """By what share all energies would have to be stretched to change heat capacities as much as they are wrong.
-
-    Σ |ΔC_V| over Σ |∂C_V/∂ ln E|, sums over `STRETCH_TEMPERATURES`.
-    """
-    capacities = [heat_capacity(x, edges, STRETCH_TEMPERATURES) for x in (dos, true)]
-    slope = [heat_capacity(true, edges * scale, STRETCH_TEMPERATURES) for scale in (0.99, 1.01)]
-    return float(np.abs(np.subtract(*capacities)).sum() / (np.abs(np.subtract(*slope)).sum() / 0.02))
 
 
 def _fine(partial_dos: Array) -> Array:
@@ -481,34 +463,3 @@ def _map_rows(
         "true self part": true_own,
         "true code decoded": from_relative_density(coded, true_own, edges),
     }
-
-
-def calibrate(
-    library: str | Path,
-    output: str | Path | None = None,
-    *,
-    max_atoms: int = 40,
-    limit: int | None = None,
-    progress: Callable[[int, int, str], None] | None = None,
-) -> Path:
-    """Learn from the tuning crystals how large errors are where the members disagree, and write it down as JSON.
-
-    For each error e (Wasserstein-1 of the density of states, 1 − cut cosine of the maps): log e = a + b log d, d the
-    disagreement of the members, by least squares. That of the scale of energies is shifted to lie above 90 % of the
-    crystals (split conformal prediction): thermodynamic functions have their bands from it.
-    """
-    found = evaluate(library, "tune", max_atoms=max_atoms, limit=limit, progress=progress)
-    errors = {
-        "dos_w1_meV": found.column("dos", "predicted", "W1"),
-        "powder_cut_cosine": 1 - found.column("powder", "predicted", "cut cosine"),
-        "crystal_cut_cosine": 1 - found.column("crystal", "predicted", "cut cosine"),
-    }
-    x = np.log(np.maximum(found.spread, 1e-4))
-    lines = {name: np.polyfit(x, np.log(np.maximum(e, 1e-4)), 1)[::-1].tolist() for name, e in errors.items()}
-    scale = np.log(np.maximum(found.column("dos", "predicted", "stretch"), 1e-6))
-    slope, level = np.polyfit(x, scale, 1)
-    level += float(np.quantile(scale - level - slope * x, SCALE_SHARE, method="higher"))
-    lines["dos_energy_scale_90"] = [level, slope]
-    path = Path(output) if output is not None else WEIGHTS / CALIBRATION
-    path.write_text(json.dumps({"crystals": len(found.ids), "log_error": lines}, indent=1) + "\n")
-    return path

@@ -133,6 +133,7 @@ def _prediction(crystal: Crystal, structure: Structure, model: StructureModel, s
         novelty_threshold=THRESHOLD,
         weights=model.digests,
         expected_error=model.expected_error(structure, kinds),
+        stretch=model.stretch(structure) if "dos" in kinds else None,
         extra=settings.attributes,
     )
 

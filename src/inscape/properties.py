@@ -46,8 +46,8 @@ MEANINGS = {
 
 DIMENSIONS = ("temperature", "atom")
 
-ENERGY_SCALE = "expected_dos_energy_scale_90"
-"""Attribute of a direct prediction: the share by which all its energies may be wrong, nine times out of ten less."""
+STEP = 0.01
+"""Share by which energies are stretched to see what that changes."""
 
 COLUMNS = {
     "heat_capacity": "heat_capacity_J_per_mol_K",
@@ -76,8 +76,8 @@ def thermal_properties(dataset: xr.Dataset, temperatures: ArrayLike) -> xr.Datas
         J mol⁻¹ K⁻¹; ``internal_energy`` U and ``free_energy`` F = U − T S, J mol⁻¹, U(0) = F(0) being
         ``zero_point_energy``, which has no dimension; ``debye_temperature``, K, NaN where the heat capacity does not
         tell it; ``displacement``, dimensions (temperature, atom), ⟨u²⟩ of each atom, Å². Of direct predictions each has
-        an error beside it, ``heat_capacity_error`` and so on: half of what it changes by when all energies are
-        stretched from one end to the other of a range that holds nine in ten crystals (`ENERGY_SCALE`).
+        an error beside it, ``heat_capacity_error`` and so on, that holds nine times out of ten: what it changes by
+        when all energies are stretched by the share that the dataset's ``stretch`` has for it and the temperature.
 
     Raises
     ------
@@ -94,12 +94,14 @@ def thermal_properties(dataset: xr.Dataset, temperatures: ArrayLike) -> xr.Datas
     for name, value in values.items():
         unit, words = MEANINGS[name]
         found[name] = (DIMENSIONS[: value.ndim], value, {"units": unit, "long_name": words})
-    if scale := float(dataset.attrs.get(ENERGY_SCALE, 0.0)):
-        low, high = (_values(dataset, kelvin, factor) for factor in (1 / (1 + scale), 1 + scale))
+    if "stretch" in dataset:
+        slope = _slopes(dataset, kelvin)
         for name, value in values.items():
             words = f"nine times out of ten the {MEANINGS[name][1]} is off by less"
-            error = np.abs(high[name] - low[name]) / 2
-            found[f"{name}_error"] = (DIMENSIONS[: value.ndim], error, {"units": MEANINGS[name][0], "long_name": words})
+            dims = DIMENSIONS[: value.ndim]
+            share = _stretch(dataset, name, kelvin if value.ndim else np.zeros(()))
+            error = slope[name] * share.reshape(share.shape + (1,) * (value.ndim - share.ndim))
+            found[f"{name}_error"] = (dims, error, {"units": MEANINGS[name][0], "long_name": words})
     found.coords["atom_symbol"] = dataset["atom_symbol"]
     found.attrs = {k: dataset.attrs[k] for k in ("formula", "space_group", "engine") if k in dataset.attrs}
     return found
@@ -107,14 +109,49 @@ def thermal_properties(dataset: xr.Dataset, temperatures: ArrayLike) -> xr.Datas
 
 def _values(dataset: xr.Dataset, kelvin: Array, factor: float) -> dict[str, Array]:
     """All of `MEANINGS`, with all energies multiplied by a factor."""
-    dos, edges = complete_dos(dataset)
-    found = {name: function(dos, factor * edges, kelvin) for name, function in FUNCTIONS.items()}
-    found["zero_point_energy"] = internal_energy(dos, factor * edges, 0.0)
+    total, partial = complete_dos(dataset), complete_partial_dos(dataset)
+    return values_of(total, partial, atom_masses(dataset), kelvin, factor)
+
+
+def _slopes(dataset: xr.Dataset, kelvin: Array) -> dict[str, Array]:
+    total, partial = complete_dos(dataset), complete_partial_dos(dataset)
+    return slopes_of(total, partial, atom_masses(dataset), kelvin)
+
+
+def _stretch(dataset: xr.Dataset, name: str, kelvin: Array) -> Array:
+    """By what share energies may be wrong as far as a quantity shows it, at temperatures."""
+    known = dataset["stretch"].sel(quantity=name)
+    return np.asarray(np.interp(kelvin, known["stretch_temperature"].values, known.values))
+
+
+def values_of(
+    total: tuple[Array, Array], partial: tuple[Array, Array], masses: Array, kelvin: Array, factor: float = 1.0
+) -> dict[str, Array]:
+    """All of `MEANINGS` from densities of states and their bin edges, all energies multiplied by a factor.
+
+    Parameters
+    ----------
+    total, partial
+        Of the crystal, shape (n,), and of its atoms, (n_atoms, n), 1/meV; edges, shape (n + 1,), meV.
+    masses
+        Shape (n_atoms,), u.
+    kelvin
+        Temperatures, shape (n_temperatures,), K.
+    """
+    dos, edges = total[0], factor * total[1]
+    found = {name: function(dos, edges, kelvin) for name, function in FUNCTIONS.items()}
+    found["zero_point_energy"] = internal_energy(dos, edges, 0.0)
     found["debye_temperature"] = debye_temperature(found["heat_capacity"], kelvin)
-    partial, edges = complete_partial_dos(dataset)
-    masses = atom_masses(dataset)
-    rows = [mean_square_displacements(partial / factor, factor * edges, masses, t) for t in kelvin]
+    rows = [mean_square_displacements(partial[0] / factor, factor * partial[1], masses, t) for t in kelvin]
     return found | {"displacement": np.array(rows)}
+
+
+def slopes_of(
+    total: tuple[Array, Array], partial: tuple[Array, Array], masses: Array, kelvin: Array
+) -> dict[str, Array]:
+    """What all of `MEANINGS` change by where all energies are stretched, over the share: |∂X/∂ ln E|."""
+    low, high = (values_of(total, partial, masses, kelvin, 1 + step) for step in (-STEP, STEP))
+    return {name: np.abs(high[name] - low[name]) / (2 * STEP) for name in low}
 
 
 def complete_dos(dataset: xr.Dataset) -> tuple[Array, Array]:

@@ -80,7 +80,6 @@ ERROR_PREFIX = "expected_"
 
 ERROR_WORDS = {
     "dos_w1_meV": "density of states {:.2f} meV (Wasserstein-1)",
-    "dos_energy_scale_90": "energies in the mean {:.1%} (nine times out of ten less)",
     "powder_cut_cosine": "powder cut cosine {:.2f}",
     "crystal_cut_cosine": "single-crystal cut cosine {:.2f}",
 }
@@ -361,6 +360,7 @@ def make_prediction(
     novelty_threshold: float = np.nan,
     weights: Mapping[str, str] | None = None,
     expected_error: Mapping[str, float] | None = None,
+    stretch: tuple[Mapping[str, Array], Array] | None = None,
     extra: Mapping[str, Value] | None = None,
 ) -> Prediction:
     """A prediction from plain arrays; what is None is left out.
@@ -396,6 +396,9 @@ def make_prediction(
         Digest of each file of weights, by its name.
     expected_error
         Typical errors on crystals that the models never saw, by a name that ends in the unit, as ``dos_w1_meV``.
+    stretch
+        By what share energies may be wrong as far as each thermodynamic function shows it, shape (n_temperatures,), and
+        the temperatures, K.
     extra
         Further attributes.
 
@@ -427,6 +430,7 @@ def make_prediction(
         dataset = dataset.assign_coords({str(name): seen[name] for name in seen.coords})
         for name in seen.data_vars:
             _add(dataset, str(name), seen[name].values)
+    dataset = _with_stretch(dataset, *(stretch or ({}, np.empty(0))))
     for kind, code in (codes or {}).items():
         attributes = {"units": "1", "long_name": f"code of the {kind}"}
         dataset[f"code_{kind}"] = ((f"component_{kind}",), np.asarray(code, dtype=np.float32), attributes)
@@ -450,6 +454,14 @@ def make_prediction(
 def plane_text(plane: ArrayLike) -> str:
     """The two vectors of a plane as text: ``1 0 0; 0 1 0``."""
     return "; ".join(" ".join(f"{x:g}" for x in row) for row in np.asarray(plane, dtype=float))
+
+
+def _with_stretch(dataset: xr.Dataset, shares: Mapping[str, Array], kelvin: Array) -> xr.Dataset:
+    if not shares:
+        return dataset
+    words = {"units": "1", "long_name": "share by which energies may be wrong, nine times out of ten less"}
+    found = dataset.assign_coords(quantity=list(shares), stretch_temperature=kelvin)
+    return found.assign(stretch=(("quantity", "stretch_temperature"), np.array(list(shares.values())), words))
 
 
 def _plane_attributes(crystal: Crystal, plane: ArrayLike) -> dict[str, Any]:

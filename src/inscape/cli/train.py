@@ -44,7 +44,7 @@ def calibration(
     limit: Annotated[int | None, typer.Option(min=1, help="Only so many crystals.")] = None,
 ) -> None:
     """Learn how large errors are, from the training crystals held out for tuning, once the models are trained."""
-    from inscape.evaluation import calibrate
+    from inscape.calibration import calibrate
 
     with progress_bar("comparing") as report:
         written = calibrate(library, output, limit=limit, progress=report)

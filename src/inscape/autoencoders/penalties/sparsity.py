@@ -236,18 +236,23 @@ class LifetimeBottleneck(ThresholdBottleneck):
 
 @dataclass(frozen=True)
 class Lifetime(Penalty):
-    """Each element is active for this ``share`` of the samples of a batch: none can die, all are used alike.
+    """Each element is active for this ``share`` of the samples of a batch, so that all are used alike.
 
-    A code of K elements has share · K active ones in the mean.
+    A code of K elements has share · K active ones in the mean. Elements that are negative for all samples are revived
+    as in `TopK`.
     """
 
     share: float = 0.05
+    revive: float = 1 / 32
     shapes: ClassVar[bool] = True
     sparse: ClassVar[bool] = True
     from_pca: ClassVar[bool] = False
 
     def bottleneck(self, n_components: int) -> Bottleneck:
         return LifetimeBottleneck(n_components, self.share)
+
+    def cost(self, batch: Pass) -> Tensor:
+        return self.revive * revival(batch) if self.revive else batch.code.new_zeros(())
 
 
 class _Jump(torch.autograd.Function):
