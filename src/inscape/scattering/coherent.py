@@ -128,10 +128,11 @@ def _polarisation_factors(
     crystal = modes.crystal
     cells = np.rint(wave_vectors @ (crystal.lattice.T / (2 * np.pi)) - modes.q[index]).astype(int)
     reach = int(np.abs(cells).max(initial=0))
-    steps = np.exp(-2j * np.pi * np.arange(-reach, reach + 1)[:, None, None] * crystal.positions).astype(precision)
-    amplitude = steps[cells[:, 0] + reach, :, 0]
-    amplitude *= steps[cells[:, 1] + reach, :, 1]
-    amplitude *= steps[cells[:, 2] + reach, :, 2]
+    turns = np.arange(-reach, reach + 1)[:, None] * crystal.positions.T[:, None, :]
+    steps = np.exp(-2j * np.pi * turns).astype(precision)  # axis, whole number, atom
+    amplitude = steps[0][cells[:, 0] + reach]
+    amplitude *= steps[1][cells[:, 1] + reach]
+    amplitude *= steps[2][cells[:, 2] + reach]
     first, second = SQUARES
     twice = np.where(np.equal(first, second), 1.0, 2.0)
     real = amplitude.real.dtype
@@ -139,4 +140,7 @@ def _polarisation_factors(
     amplitude *= np.exp(squares @ (-0.5 * twice * displacement[:, first, second]).T.astype(real))
     conjugate = lengths.coherent - 1j * lengths.imaginary
     amplitude *= (conjugate / np.sqrt(crystal.masses)).astype(precision)
-    return np.asarray((amplitude[:, :, None] * wave_vectors.astype(real)[:, None, :]).reshape(len(wave_vectors), -1))
+    factors = np.empty((*amplitude.shape, 3), dtype=precision)
+    for axis in range(3):
+        np.multiply(amplitude, wave_vectors[:, axis, None].astype(real), out=factors[:, :, axis])
+    return factors.reshape(len(wave_vectors), -1)

@@ -274,7 +274,6 @@ class Shells:
 
     def __init__(self, modes: Modes, q_edges: Array) -> None:
         crystal = modes.crystal
-        self.weights = modes.weights
         self.q = modes.q @ crystal.reciprocal
         reach = q_edges[-1] + np.linalg.norm(self.q, axis=1).max()
         extent = np.ceil(reach / (2 * np.pi) * np.linalg.norm(crystal.lattice, axis=1)).astype(int)
@@ -288,14 +287,18 @@ class Shells:
         order = np.argsort(shell, kind="stable")  # a radix sort, for the shells are 16-bit numbers
         self.pairs = pairs[order]
         self.bounds = np.searchsorted(shell[order], np.arange(len(q_edges)))
+        self.cumulative = np.cumsum(modes.weights[self.pairs // len(self.lattice_vectors)])
 
     def _inside(self, q_edges: Array, start: int, stop: int) -> tuple[NDArray[np.int16], Integers]:
         """Shell and number of the pairs of some q, q_index * n_G + g_index."""
-        q, lattice_vectors = self.q[start:stop], self.lattice_vectors
-        square = np.sum(q**2, axis=1)[:, None] + np.sum(lattice_vectors**2, axis=1) + 2 * q @ lattice_vectors.T
-        shell = _shells_of(np.sqrt(np.maximum(square.ravel(), 0.0)), q_edges)
+        q, lattice_vectors = (v.astype(np.float32) for v in (self.q[start:stop], self.lattice_vectors))
+        length = (2 * q) @ lattice_vectors.T
+        length += np.sum(q**2, axis=1)[:, None]
+        length += np.sum(lattice_vectors**2, axis=1)
+        np.sqrt(np.maximum(length, 0, out=length), out=length)
+        shell = _shells_of(length.ravel(), q_edges)
         inside = np.flatnonzero((shell >= 0) & (shell < len(q_edges) - 1))
-        return shell[inside], inside + start * len(lattice_vectors)
+        return shell[inside], inside + start * len(self.lattice_vectors)
 
     def draw(self, per_shell: Integers, rng: np.random.Generator, replicates: int = 1) -> PowderSample:
         """Choose wave vectors q + G in each shell, each mesh point by its weight.
@@ -315,9 +318,9 @@ class Shells:
             count = int(per_shell[shell])
             if count == 0 or last - first < FEWEST:
                 continue
-            weights = np.cumsum(self.weights[self.pairs[first:last] // len(self.lattice_vectors)])
+            below, inside = self.cumulative[first - 1] if first else 0.0, self.cumulative[first:last]
             steps = (np.arange(count) + rng.random((replicates, 1))) / count  # systematic sampling by weight
-            pick = np.searchsorted(weights, steps.ravel() * weights[-1], side="right")
+            pick = np.searchsorted(inside, below + steps.ravel() * (inside[-1] - below), side="right")
             picks.append(self.pairs[first + np.minimum(pick, last - first - 1)])
             shells.append(np.full(len(pick), shell))
             numbers.append(np.repeat(np.arange(replicates), count))
@@ -330,7 +333,9 @@ def _shells_of(length: Array, q_edges: Array) -> NDArray[np.int16]:
     """Number of the shell that each |Q| lies in; −1, or as many as there are, for those in none."""
     width = (q_edges[-1] - q_edges[0]) / (len(q_edges) - 1)
     if np.allclose(np.diff(q_edges), width, rtol=1e-9):  # several times quicker than to search
-        return np.asarray(np.floor((length - q_edges[0]) / width).clip(-1, len(q_edges) - 1), dtype=np.int16)
+        place = (length - q_edges[0]) * (1 / width)
+        np.floor(np.clip(place, -1, len(q_edges) - 1, out=place), out=place)
+        return np.asarray(place, dtype=np.int16)
     return (np.searchsorted(q_edges, length, side="right") - 1).astype(np.int16)
 
 
