@@ -1,0 +1,223 @@
+"""Clean a measured powder map: noise removed, gaps filled, with the uncertainty of each bin and a warning."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+import xarray as xr
+from numpy.typing import NDArray
+
+from inscape.errors import DataError, WeightsError
+from inscape.measured.foreign import code_distance, noise_level, structure_left
+from inscape.measured.network import MULTIPLE, Cleaner
+from inscape.measured.resampling import bring_back, even_edges, is_even, resample
+from inscape.spectra import check_edges
+from inscape.training import WEIGHTS, load_weights
+
+Array = NDArray[np.floating]
+
+NAME = "denoise-powder"
+
+MOST_BINS = 400
+"""A map with more bins along an axis is cleaned on this many."""
+
+
+class Denoiser:
+    """The trained network with its calibration.
+
+    Parameters
+    ----------
+    network
+        As trained.
+    calibration
+        What `inscape.measured.training.calibration` found.
+    digest
+        Of the weights.
+    """
+
+    def __init__(self, network: Cleaner, calibration: Mapping[str, Any], digest: str = "") -> None:
+        self.network = network.eval()
+        self.calibration = calibration
+        self.digest = digest
+
+    @classmethod
+    def load(cls, path: str | Path) -> Denoiser:
+        """The denoiser in a file of weights; `WeightsError` if it is missing, damaged or of another kind."""
+        tensors, header = load_weights(path, class_name=NAME)
+        network = Cleaner(tuple(header.parameters["channels"]))
+        try:
+            network.load_state_dict(tensors)
+        except RuntimeError as error:
+            raise WeightsError(f"{path} (inscape {header.version}) does not fit this version: {error}") from None
+        return cls(network.float(), header.extra, header.digest)
+
+    def clean(self, values: Array, variances: Array) -> tuple[Array, Array, Array]:
+        """Clean map, its standard deviations, and the code of a map on even bins.
+
+        Parameters
+        ----------
+        values, variances
+            Shape (n_q, n_energy), any unit and its square; NaN = not measured, in both alike.
+
+        Returns
+        -------
+        tuple
+            (n_q, n_energy) twice, and (n_code,). No bin is NaN.
+        """
+        size = np.nanmax(np.abs(values))
+        unit = float(size) if size > 0 else 1.0
+        room = [(0, -length % MULTIPLE) for length in values.shape]
+        padded = [np.pad(x, room, constant_values=np.nan) for x in (values / unit, variances / unit**2)]
+        with torch.inference_mode():
+            found = self.network(*(torch.from_numpy(x.astype(np.float32))[None] for x in padded))
+        clean, variance = (x[0, : values.shape[0], : values.shape[1]].double().numpy() for x in found[:2])
+        scale, filled = (self._at(key, noise_level(values, variances)) for key in ("scale", "scale_filled"))
+        deviation = np.sqrt(variance) * np.where(np.isnan(values), filled, scale)
+        exact = ~np.isnan(values) & (variances == 0) & (np.nansum(variances) == 0)
+        return np.where(exact, values, unit * clean), np.where(exact, 0.0, unit * deviation), found[2][0].numpy()
+
+    def signs(self, values: Array, clean: Array, variances: Array, code: Array) -> dict[str, float]:
+        """What tells a foreign map: ``structure`` and ``distance``, and the highest usual value of each."""
+        return {
+            "structure": structure_left(values, clean, variances),
+            "structure_usual": self._at("structure", noise_level(values, variances)),
+            "distance": code_distance(code, self.calibration["code_mean"], self.calibration["code_deviation"]),
+            "distance_usual": float(self.calibration["code_distance"]),
+        }
+
+    def _at(self, key: str, noise: float) -> float:
+        """A number of the calibration at a level of noise, between the doses it was found at; the nearest beyond."""
+        order = np.argsort(self.calibration["noise"])
+        known = np.log(np.asarray(self.calibration["noise"])[order])
+        return float(np.interp(np.log(max(noise, 1e-300)), known, np.asarray(self.calibration[key])[order]))
+
+
+@cache
+def shipped_denoiser() -> Denoiser:
+    """The denoiser that ships with the package."""
+    return Denoiser.load(WEIGHTS / f"{NAME}.safetensors")
+
+
+def denoise(data: xr.Dataset, *, dose: float | None = None, denoiser: Denoiser | None = None) -> xr.Dataset:
+    """Remove the noise of a measured powder map and fill its gaps.
+
+    What belongs to the measurement without noise stays: background, elastic line, resolution, many phonons.
+
+    Parameters
+    ----------
+    data
+        ``intensity`` and ``variance`` (q, energy), NaN where no detector is, with ``q_edges`` (1/Å) and
+        ``energy_edges`` (meV). Where variances are not known they are what ``dose`` says.
+    dose
+        Counts in the map, to tell variances by where the data hold none: those of counts, in all so many. Estimated
+        from differences between neighbouring bins unless given.
+    denoiser
+        The one that ships unless given.
+
+    Returns
+    -------
+    xr.Dataset
+        On the grid of ``data``, with its attributes: ``clean``; ``uncertainty``, a standard deviation, in which are
+        68 % of the errors on crystals like those learned from; ``residual``, measured − clean, NaN in gaps; ``filled``,
+        True where nothing was measured; ``intensity`` and ``variance`` as used. Where variances are 0 everywhere, the
+        clean map is the measured one. Attributes ``foreign`` (0 or 1) and ``foreign_reason`` say whether the map is
+        unlike what the network learned from, ``structure_left``, ``code_distance`` and their usual highest values why.
+
+    Raises
+    ------
+    DataError
+        No powder map, nothing measured, infinite values, negative variances, or a dose that is not positive.
+    """
+    values, variances = _checked(data, dose)
+    chosen = shipped_denoiser() if denoiser is None else denoiser
+    q, energy = (check_edges(data[f"{name}_edges"].values, name=name) for name in ("q", "energy"))
+    grids = [even_edges(edges, MOST_BINS) for edges in (q, energy)]
+    if is_even(q, MOST_BINS) and is_even(energy, MOST_BINS):
+        clean, deviation, code = chosen.clean(values, variances)
+        signs = chosen.signs(values, clean, variances, code)
+    else:
+        coarse = resample(values, variances, (q, energy), grids)
+        found, spread, code = chosen.clean(*coarse)
+        signs = chosen.signs(coarse[0], found, coarse[1], code)
+        clean, deviation = (bring_back(x, grids, (q, energy)) for x in (found, spread))
+    return _dataset(data, values, variances, clean, deviation, signs, chosen.digest)
+
+
+def _checked(data: xr.Dataset, dose: float | None) -> tuple[Array, Array]:
+    """Values and variances, shape (n_q, n_energy), NaN alike; `DataError` if they cannot be cleaned."""
+    missing = [name for name in ("intensity", "q_edges", "energy_edges") if name not in data]
+    if missing or set(data["intensity"].dims) != {"q", "energy"}:
+        raise DataError(
+            f"the data have no {missing[0]}" if missing else f"intensity has axes {', '.join(map(str, data['intensity'].dims))}"
+        ) from None
+    values = data["intensity"].transpose("q", "energy").values.astype(float)
+    if np.isinf(values).any():
+        raise DataError("intensity holds infinite values; give NaN where nothing was measured")
+    if np.isnan(values).all():
+        raise DataError("intensity is NaN everywhere: nothing was measured, so there is nothing to clean")
+    if dose is not None and not (np.isfinite(dose) and dose > 0):
+        raise DataError(f"dose is {dose}; expected the number of counts in the map, a positive number")
+    variances = np.full_like(values, np.nan)
+    if "variance" in data:
+        variances = data["variance"].transpose("q", "energy").values.astype(float)
+    if np.any(variances < 0) or np.isinf(variances).any():
+        raise DataError("variance holds negative or infinite values; expected squares of standard deviations, or NaN")
+    unknown = np.isnan(variances) & ~np.isnan(values)
+    if unknown.any() or dose is not None:
+        guess = np.abs(values) * _variance_of_a_unit(values, dose)
+        variances = guess if dose is not None else np.where(unknown, guess, variances)
+    return values, np.where(np.isnan(values), np.nan, variances)
+
+
+def _variance_of_a_unit(values: Array, dose: float | None) -> float:
+    """Variance over intensity: that of so many counts, or half the mean square of differences between neighbours."""
+    if dose is not None:
+        return float(np.nansum(np.abs(values))) / dose
+    steps = np.diff(values, axis=0)
+    pairs = 0.5 * np.abs(values[1:] + values[:-1])
+    return 0.5 * float(np.nansum(steps**2)) / max(float(np.nansum(np.where(np.isnan(steps), np.nan, pairs))), 1e-300)
+
+
+def _dataset(
+    data: xr.Dataset,
+    values: Array,
+    variances: Array,
+    clean: Array,
+    deviation: Array,
+    signs: Mapping[str, float],
+    digest: str,
+) -> xr.Dataset:
+    """All that is found, on the axes of the data."""
+    unit = str(data["intensity"].attrs.get("units", data.attrs.get("units", "")))
+    axes = ("q", "energy")
+    gaps = np.isnan(values)
+    found = data.copy()
+    found["intensity"] = (axes, values, {"units": unit, "long_name": "as measured"})
+    found["variance"] = (axes, variances, {"units": f"({unit})^2" if unit else ""})
+    found["clean"] = (axes, clean, {"units": unit, "long_name": "without noise; in gaps, as filled"})
+    found["uncertainty"] = (axes, deviation, {"units": unit, "long_name": "standard deviation of clean"})
+    found["residual"] = (axes, values - clean, {"units": unit, "long_name": "measured − clean"})
+    found["filled"] = (axes, gaps, {"long_name": "not measured; clean is filled in"})
+    reasons = []
+    if signs["structure"] > signs["structure_usual"]:
+        reasons.append(
+            f"the residual holds structure: {signs['structure']:.2g} of noise in windows, usual are up to "
+            f"{signs['structure_usual']:.2g}"
+        )
+    if signs["distance"] > signs["distance_usual"]:
+        reasons.append(f"its code is at a distance of {signs['distance']:.2g}, usual are up to {signs['distance_usual']:.2g}")
+    found.attrs |= {
+        "foreign": int(bool(reasons)),
+        "foreign_reason": "; ".join(reasons),
+        "structure_left": signs["structure"],
+        "structure_usual": signs["structure_usual"],
+        "code_distance": signs["distance"],
+        "code_distance_usual": signs["distance_usual"],
+        "denoiser": digest,
+    }
+    return found
