@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from inscape.lattice.modes import modes_on_mesh as modes_on_mesh
     from inscape.library.build import build_library as build_library
     from inscape.library.store import Library as Library
+    from inscape.measured.reading import read as read
+    from inscape.measured.writing import write as write
     from inscape.prediction import predict as predict
     from inscape.prediction import predict_many as predict_many
     from inscape.results import Prediction as Prediction
@@ -52,10 +54,12 @@ _HOME = {
     "powder_map": "inscape.scattering.powder",
     "predict": "inscape.prediction",
     "predict_many": "inscape.prediction",
+    "read": "inscape.measured.reading",
     "read_force_constants": "inscape.lattice.force_constants",
     "read_structure": "inscape.structures",
     "read_structures": "inscape.structures",
     "simulate": "inscape.simulation.simulate",
+    "write": "inscape.measured.writing",
 }
 
 __all__ = sorted(_HOME)
