@@ -15,7 +15,7 @@ from abc import abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 import torch
@@ -95,16 +95,15 @@ class Poisson(Corruption):
         return self.measure(rows, shape)[0]
 
     def measure(self, rows: Tensor, shape: tuple[int, ...]) -> tuple[Tensor, Tensor]:
-        """Rows as counted, and their variances as who measured would state them: 0 where nothing was counted."""
+        """Rows as counted, n times a unit, and the unit: the variance of n of them, as one states it, is n·unit²."""
         dose = drawn(self.dose, rows)
         total = torch.nansum(rows, dim=1, keepdim=True).clamp_min(torch.finfo(rows.dtype).tiny)
-        counts_per_unit = dose / total
+        counts_per_unit = dose / total  # in a bin, where the value is 1
         if self.uneven:
             counts_per_unit = counts_per_unit * self._exposure(rows, shape)
         mean = (torch.nan_to_num(rows, nan=0.0) * counts_per_unit).clamp_min(0)
-        counts = torch.poisson(mean)
-        missing = torch.isnan(rows)
-        return tuple(torch.where(missing, rows, counts / counts_per_unit**power) for power in (1, 2))  # type: ignore[return-value]
+        unit = (1 / counts_per_unit).expand_as(rows)
+        return torch.where(torch.isnan(rows), rows, torch.poisson(mean) * unit), unit
 
     def _exposure(self, rows: Tensor, shape: tuple[int, ...]) -> Tensor:
         """Smooth factors with a mean logarithm of 0: waves along each axis with random slopes and phases."""
@@ -168,8 +167,8 @@ class MissingBands(Corruption):
 class Background(Corruption):
     """A constant and a slope along an axis, each a random share, up to the one given, of the sample's greatest value.
 
-    The constant is added; the slope runs, either way, from −½ to ½ of its share along the axis. With a ``share`` below 1,
-    so many samples, by chance, have a background.
+    The constant is added; the slope runs, either way, from −½ to ½ of its share along the axis. ``share`` is that of
+    the samples which, by chance, have a background.
     """
 
     constant: float = 0.1
@@ -195,9 +194,9 @@ class Background(Corruption):
 class ElasticLine(Corruption):
     """A share of the samples gets a line along the last axis: scattering without loss of energy, Bragg peaks on it.
 
-    Samples have two axes at the end, |Q| and energy. The line is a Gaussian at ``position``, a share of the energy axis,
-    with a width of ``sigma`` bins; it is up to ``height`` times as high as the sample's greatest value, on a logarithmic
-    scale from 1/10, and varies with |Q|: smooth, and in half of the samples with peaks in a tenth of the bins.
+    Samples have two axes at the end, |Q| and energy. The line is a Gaussian at ``position``, a share of the energy
+    axis, with a width of ``sigma`` bins; it is 0.1 to ``height`` times as high as the sample's greatest value, and
+    varies with |Q|: smoothly, and in half of the samples with peaks in a tenth of the bins.
     """
 
     position: float
@@ -207,7 +206,7 @@ class ElasticLine(Corruption):
 
     def __call__(self, rows: Tensor, shape: tuple[int, ...]) -> Tensor:
         m, (n_q, n_energy) = len(rows), shape[-2:]
-        like = {"dtype": rows.dtype, "device": rows.device}
+        like: dict[str, Any] = {"dtype": rows.dtype, "device": rows.device}
         bins = torch.arange(n_energy, **like) + 0.5 - self.position * n_energy
         line = torch.exp(-0.5 * (bins / drawn(self.sigma, rows)) ** 2)  # (m, n_energy)
         slope, peaked, chosen = torch.rand(3, m, 1, **like)
@@ -243,7 +242,7 @@ class KinematicMask(Corruption):
 
     def __call__(self, rows: Tensor, shape: tuple[int, ...]) -> Tensor:
         names, energies, momenta = tuple(self.instruments), tuple(self.energies), tuple(self.momenta)
-        reached = _reached(names, energies, momenta, shape[-2:])  # type: ignore[arg-type]
+        reached = _reached(names, energies, momenta, shape[-2:])
         chosen = reached.to(rows.device)[torch.randint(len(reached), (len(rows),), device=rows.device)]
         masked = (torch.rand(len(rows), 1, 1, device=rows.device) < self.share) & ~chosen
         found = rows.reshape(len(rows), -1, *shape[-2:]).masked_fill(masked[:, None], torch.nan)

@@ -11,7 +11,7 @@ from typing import Annotated
 import typer
 
 from inscape import __version__
-from inscape.cli import compare, evaluate, library, plot, predict, simulate, thermo, train
+from inscape.cli import compare, denoise, evaluate, library, plot, predict, simulate, thermo, train
 from inscape.errors import InscapeError
 
 app = typer.Typer(
@@ -24,6 +24,7 @@ app.command("predict")(predict.predict)
 app.command("simulate")(simulate.simulate)
 app.command("compare")(compare.compare)
 app.command("plot")(plot.plot)
+app.command("denoise")(denoise.denoise)
 app.command("thermo")(thermo.thermo)
 app.add_typer(library.app, name="library")
 app.add_typer(train.app, name="train")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
@@ -13,10 +14,10 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from inscape.errors import DataError, WeightsError
+from inscape.measured.container import MAP, check_measured
 from inscape.measured.foreign import code_distance, noise_level, structure_left
 from inscape.measured.network import MULTIPLE, Cleaner
 from inscape.measured.resampling import bring_back, even_edges, is_even, resample
-from inscape.spectra import check_edges
 from inscape.training import WEIGHTS, load_weights
 
 Array = NDArray[np.floating]
@@ -111,11 +112,11 @@ def denoise(data: xr.Dataset, *, dose: float | None = None, denoiser: Denoiser |
     Parameters
     ----------
     data
-        ``intensity`` and ``variance`` (q, energy), NaN where no detector is, with ``q_edges`` (1/Å) and
-        ``energy_edges`` (meV). Where variances are not known they are what ``dose`` says.
+        A powder map as of `inscape.read`: NaN where no detector is.
     dose
-        Counts in the map, to tell variances by where the data hold none: those of counts, in all so many. Estimated
-        from differences between neighbouring bins unless given.
+        Counts in the whole map, where its values are counts times one number: variances follow from it, whatever the
+        data say. Without it, variances that the data lack are estimated from differences between neighbouring bins,
+        which takes sharp structure for noise.
     denoiser
         The one that ships unless given.
 
@@ -131,11 +132,12 @@ def denoise(data: xr.Dataset, *, dose: float | None = None, denoiser: Denoiser |
     Raises
     ------
     DataError
-        No powder map, nothing measured, infinite values, negative variances, or a dose that is not positive.
+        No powder map, nothing measured, negative variances, or a dose that is not positive.
     """
-    values, variances = _checked(data, dose)
+    data = check_measured(data, MAP)
+    values, variances = _values(data, dose)
     chosen = shipped_denoiser() if denoiser is None else denoiser
-    q, energy = (check_edges(data[f"{name}_edges"].values, name=name) for name in ("q", "energy"))
+    q, energy = (data[f"{name}_edges"].values for name in ("q", "energy"))
     grids = [even_edges(edges, MOST_BINS) for edges in (q, energy)]
     if is_even(q, MOST_BINS) and is_even(energy, MOST_BINS):
         clean, deviation, code = chosen.clean(values, variances)
@@ -148,30 +150,15 @@ def denoise(data: xr.Dataset, *, dose: float | None = None, denoiser: Denoiser |
     return _dataset(data, values, variances, clean, deviation, signs, chosen.digest)
 
 
-def _checked(data: xr.Dataset, dose: float | None) -> tuple[Array, Array]:
-    """Values and variances, shape (n_q, n_energy), NaN alike; `DataError` if they cannot be cleaned."""
-    missing = [name for name in ("intensity", "q_edges", "energy_edges") if name not in data]
-    if missing or set(data["intensity"].dims) != {"q", "energy"}:
-        raise DataError(
-            f"the data have no {missing[0]}" if missing else f"intensity has axes {', '.join(map(str, data['intensity'].dims))}"
-        ) from None
-    values = data["intensity"].transpose("q", "energy").values.astype(float)
-    if np.isinf(values).any():
-        raise DataError("intensity holds infinite values; give NaN where nothing was measured")
-    if np.isnan(values).all():
-        raise DataError("intensity is NaN everywhere: nothing was measured, so there is nothing to clean")
+def _values(data: xr.Dataset, dose: float | None) -> tuple[Array, Array]:
+    """Values and variances, shape (n_q, n_energy), NaN alike; `DataError` for a dose that is none."""
     if dose is not None and not (np.isfinite(dose) and dose > 0):
         raise DataError(f"dose is {dose}; expected the number of counts in the map, a positive number")
-    variances = np.full_like(values, np.nan)
-    if "variance" in data:
-        variances = data["variance"].transpose("q", "energy").values.astype(float)
-    if np.any(variances < 0) or np.isinf(variances).any():
-        raise DataError("variance holds negative or infinite values; expected squares of standard deviations, or NaN")
-    unknown = np.isnan(variances) & ~np.isnan(values)
-    if unknown.any() or dose is not None:
+    values, variances = data["intensity"].values, data["variance"].values
+    if dose is not None or bool((unknown := np.isnan(variances) & ~np.isnan(values)).any()):
         guess = np.abs(values) * _variance_of_a_unit(values, dose)
         variances = guess if dose is not None else np.where(unknown, guess, variances)
-    return values, np.where(np.isnan(values), np.nan, variances)
+    return values, variances
 
 
 def _variance_of_a_unit(values: Array, dose: float | None) -> float:
@@ -193,12 +180,11 @@ def _dataset(
     digest: str,
 ) -> xr.Dataset:
     """All that is found, on the axes of the data."""
-    unit = str(data["intensity"].attrs.get("units", data.attrs.get("units", "")))
+    unit = str(data.attrs.get("units", ""))
     axes = ("q", "energy")
     gaps = np.isnan(values)
     found = data.copy()
-    found["intensity"] = (axes, values, {"units": unit, "long_name": "as measured"})
-    found["variance"] = (axes, variances, {"units": f"({unit})^2" if unit else ""})
+    found["variance"] = (axes, variances, found["variance"].attrs)
     found["clean"] = (axes, clean, {"units": unit, "long_name": "without noise; in gaps, as filled"})
     found["uncertainty"] = (axes, deviation, {"units": unit, "long_name": "standard deviation of clean"})
     found["residual"] = (axes, values - clean, {"units": unit, "long_name": "measured − clean"})
@@ -210,7 +196,9 @@ def _dataset(
             f"{signs['structure_usual']:.2g}"
         )
     if signs["distance"] > signs["distance_usual"]:
-        reasons.append(f"its code is at a distance of {signs['distance']:.2g}, usual are up to {signs['distance_usual']:.2g}")
+        reasons.append(
+            f"its code is at a distance of {signs['distance']:.2g}, usual are up to {signs['distance_usual']:.2g}"
+        )
     found.attrs |= {
         "foreign": int(bool(reasons)),
         "foreign_reason": "; ".join(reasons),
@@ -221,3 +209,22 @@ def _dataset(
         "denoiser": digest,
     }
     return found
+
+
+def save_cleaned(found: xr.Dataset, path: str | Path) -> Path:
+    """Write what `denoise` found as NetCDF-4, whole or not at all; `DataError` if that cannot be done.
+
+    `inscape.read` takes from it what was measured; ``xarray.load_dataset`` everything.
+    """
+    path = Path(path)
+    scratch = path.with_name(f".{path.name}.{os.getpid()}")
+    packed = {"zlib": True, "complevel": 4, "shuffle": True}
+    encoding = {str(name): packed for name, data in found.data_vars.items() if data.ndim > 1}
+    try:
+        found.to_netcdf(scratch, engine="h5netcdf", encoding=encoding)
+        scratch.replace(path)
+    except OSError as error:
+        raise DataError(f"{path}: cannot be written ({error.strerror or error}); name another place") from error
+    finally:
+        scratch.unlink(missing_ok=True)
+    return path

@@ -16,6 +16,9 @@ WIDTHS: tuple[tuple[float, float], ...] = ((0.7, 0.7), (2.0, 0.5), (2.0, 1.5), (
 NEAR = (2.0, 1.5)
 """Of these, the one over which variances are averaged: where few are counted, that of one bin says little."""
 
+FEW = 3.0
+"""Of so many events, the variance of a bin itself and the mean around it are believed alike."""
+
 MULTIPLE = 16
 """Sides of a map are filled up to multiples of this number of bins."""
 
@@ -68,10 +71,11 @@ class Residual(nn.Module):
 class Cleaner(nn.Module):
     """From a measured map, its variances and its gaps to the map expected, the variance of that, and a code.
 
-    Bins that were not measured enter as such: they carry no weight in any mean, and a channel of its own says where they
-    are, so that what stands in their place never matters. Three maps come out of the last layer: how much each smoothed
-    map counts, what is to be added to that, in square roots, and how large V, the variance of this expectation f, is
-    taken to be. The measurement x is then believed as far as its local variance σ² allows,
+    Bins that were not measured enter as such: they carry no weight in any mean, and a channel of its own says where
+    they are, so that what stands in their place never matters. The last layer says how much each smoothed map counts,
+    what is to be added to their mean, in square roots, how large V, the variance of this expectation f, is taken to be,
+    and how large the error is that remains. The measurement x is believed as far as its variance σ² allows, its own or,
+    of few events, that around it:
 
         p = f + (x − f) V/(V + σ²),
 
@@ -118,7 +122,8 @@ class Cleaner(nn.Module):
         column = _mean(x, mask, (2,))  # over |Q|
         column = torch.where(mask.sum(2, keepdim=True) > 0, column, _mean(x, mask, (2, 3))).expand_as(x)
         row = _mean(x, mask, (3,)).expand_as(x)
-        candidates, local = [], noise
+        candidates: list[Tensor] = []
+        local = noise
         for width in reversed(WIDTHS):  # widest first: where a narrow one has no bins, the next wider stands
             found = smoothed(torch.cat([x, mask, noise], dim=1), width)
             known, weight = found[:, 1:2] > LOWEST, found[:, 1:2].clamp_min(LOWEST)
@@ -130,17 +135,22 @@ class Cleaner(nn.Module):
         level = torch.log10(local + 1e-9) / 3
         own = torch.where(mask > 0, torch.log10(noise + 1e-9) / 3, level)
         maps = [*candidates, column, torch.where(mask > 0, x, candidates[-1]), row]
-        roots = [(m.sign() * torch.sqrt(m.abs() + 1e-6)).clamp(-30, 30) for m in maps]
+        roots = [m.sign() * torch.asinh(torch.sqrt(m.abs() + 1e-6)) for m in maps]
         numbers, code = self._through(torch.cat([*roots, level, own, mask], dim=1))
-        weights, (added, trust, doubt) = numbers[:, :-3].softmax(dim=1), numbers[:, -3:].split(1, dim=1)
+        weights = numbers[:, :-3].softmax(dim=1)
+        added, trust, doubt = numbers[:, -3:, None].unbind(1)
         blend = (weights * torch.cat(maps[: weights.shape[1]], dim=1)).sum(1, keepdim=True)
-        expected = torch.relu(torch.sqrt(blend.clamp_min(0) + 1e-4) + added) ** 2
+        base = torch.sqrt(blend.clamp_min(0) + 1e-4)
+        expected = torch.relu(base + (1 + 0.3 * base) * added) ** 2
         spread = 0.1 * (expected.detach() + 0.1) ** 2
         trusted = spread * torch.exp(trust.clamp(-12, 12))
-        share = mask * trusted / (trusted + local)
+        events = x**2 / (noise + 1e-12)  # counted, by value and variance; few of them tell the variance badly
+        sure = events / (events + FEW)
+        sigma2 = sure * noise + (1 - sure) * local
+        share = mask * trusted / (trusted + sigma2)
         clean = expected + share * (x - expected)
         share = share.detach()
-        variance = torch.exp(doubt.clamp(-10, 10)) * ((1 - share) * spread + share * local)
+        variance = torch.exp(doubt.clamp(-10, 10)) * ((1 - share) * spread + share * sigma2)
         return (scale * clean)[:, 0], (scale**2 * variance)[:, 0], code
 
     def _through(self, x: Tensor) -> tuple[Tensor, Tensor]:

@@ -41,7 +41,7 @@ SCENE: tuple[Corruption, ...] = (
     ResolutionBlur((0.3, 1.6)),
     ResolutionBlur((0.2, 1.0), axis=-2),
     Background(0.05, 0.03, share=0.5),
-    ElasticLine(-ENERGIES[0] / (ENERGIES[1] - ENERGIES[0])),
+    ElasticLine(-ENERGIES[0] / (ENERGIES[1] - ENERGIES[0]), height=1000.0),
 )
 """What belongs to a measurement without noise: to be kept, for only a measurement without the sample could tell it."""
 

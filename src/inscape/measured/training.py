@@ -9,7 +9,6 @@ from typing import Any
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from inscape.autoencoders.corruptions import Poisson, apply
@@ -36,34 +35,33 @@ UNUSUAL = 0.99
 
 
 def measured(rows: Tensor, counting: Poisson = COUNTING) -> tuple[Tensor, Tensor, Tensor]:
-    """True maps, measured ones and their variances, shape (m, 48, `CROP`), of rows without noise."""
+    """True maps, measured ones and what one count is, shape (m, 48, `CROP`), of rows without noise."""
     true = apply(SCENE, rows, SHAPE).clamp_min(0)  # a sloped background may fall below 0
     gaps = torch.isnan(apply(GAPS, true, SHAPE))
     start = int(torch.randint((SHAPE[1] - CROP) // 2 + 1, ())) * 2
     window = slice(start, start + CROP)
     true, gaps = (x.view(-1, *SHAPE)[:, :, window].flatten(1) for x in (true, gaps))
     gaps &= ~gaps.all(dim=1, keepdim=True)  # a map with nothing in it is taken whole
-    values, variances = counting.measure(true.masked_fill(gaps, torch.nan), (SHAPE[0], CROP))
-    found = (x.view(-1, SHAPE[0], CROP) for x in (true, values, variances))
-    return tuple(found)  # type: ignore[return-value]
+    values, unit = counting.measure(true.masked_fill(gaps, torch.nan), (SHAPE[0], CROP))
+    return tuple(x.reshape(-1, SHAPE[0], CROP) for x in (true, values, unit))  # type: ignore[return-value]
 
 
 def objective(network: nn.Module, rows: Tensor) -> Tensor:
-    """Relative error of measured and of filled bins, plain and as counts weigh it, and the likelihood of the errors.
+    """Error of measured bins, relative and in units of their noise, and of filled ones; likelihood of the errors.
 
-    The last is that of Student's t of three degrees of freedom: no single error governs it.
+    Of the noise matters the logarithm, for what counts at many counts is nothing at few. The likelihood is that of
+    Student's t of three degrees of freedom: no single error governs it.
     """
-    true, values, variances = measured(rows)
-    clean, variance, _ = network(values, variances)
-    square = (clean - true) ** 2
-    gaps = torch.isnan(values)
+    true, values, unit = measured(rows)
+    clean, variance, _ = network(values, values * unit)
+    square, gaps = (clean - true) ** 2, torch.isnan(values)
     mean = true.mean((1, 2), keepdim=True)
     by_counts = square / (true + 0.02 * mean)
-    total = torch.zeros((), dtype=rows.dtype)
-    for weight, bins in ((1.0, ~gaps), (0.5, gaps)):
-        plain = (square * bins).sum((1, 2)) / (true**2).sum((1, 2))
-        counted = (by_counts * bins).sum((1, 2)) / true.sum((1, 2))
-        total = total + weight * (torch.sqrt(plain + 1e-7) + torch.sqrt(counted + 1e-7)).mean()
+    by_noise = square / (unit * (true + 0.01 * mean))
+    relative = [torch.sqrt((square * bins).sum((1, 2)) / (true**2).sum((1, 2)) + 1e-7) for bins in (~gaps, gaps)]
+    counted = [torch.sqrt((by_counts * bins).sum((1, 2)) / true.sum((1, 2)) + 1e-7) for bins in (~gaps, gaps)]
+    noise = torch.sqrt((by_noise * ~gaps).sum((1, 2)) / (~gaps).sum((1, 2)) + 1e-7)
+    total = (relative[0] + counted[0] + torch.log1p(noise) + 0.5 * (relative[1] + counted[1])).mean()
     floor = (1e-4 * mean) ** 2
     ratio = (square.detach() + floor) / (variance + floor)
     likelihood = (0.5 * torch.log((variance + floor) / mean**2) + 2 * torch.log1p(ratio / 3)).mean()
@@ -160,13 +158,15 @@ def calibration(network: Cleaner, rows: Tensor, seed: int) -> dict[str, Any]:
     for dose in DOSES:
         with torch.random.fork_rng(devices=[]), torch.no_grad():
             torch.manual_seed(seed)
-            true, values, variances = measured(rows, Poisson(dose, COUNTING.uneven))
+            true, values, unit = measured(rows, Poisson(dose, COUNTING.uneven))
+            variances = values * unit
             found = [network(values[i : i + 64], variances[i : i + 64]) for i in range(0, len(values), 64)]
         clean, variance, code = (torch.cat([x[i] for x in found]) for i in range(3))
         codes.append(code.numpy())
         ratio = ((clean - true).abs() / torch.sqrt(variance).clamp_min(1e-12)).numpy()
         gaps = torch.isnan(values).numpy()
-        noise.append(float(np.median([noise_level(v, s) for v, s in zip(values.numpy(), variances.numpy(), strict=True)])))
+        levels = [noise_level(*x) for x in zip(values.numpy(), variances.numpy(), strict=True)]
+        noise.append(float(np.median(levels)))
         scale.append(float(np.quantile(ratio[~gaps], INSIDE)))
         filled.append(float(np.quantile(ratio[gaps], INSIDE)))
         left = [structure_left(*x) for x in zip(values.numpy(), clean.numpy(), variances.numpy(), strict=True)]
