@@ -108,7 +108,7 @@ class Cleaner(nn.Module):
         Parameters
         ----------
         values, variances
-            Shape (m, height, width), sides multiples of `MULTIPLE`; NaN = not measured, in both alike.
+            Shape (m, height, width), sides multiples of `MULTIPLE`; values are NaN where nothing was measured.
 
         Returns
         -------
@@ -118,7 +118,7 @@ class Cleaner(nn.Module):
         mask = (~torch.isnan(values))[:, None].to(values.dtype)
         scale = _scale(torch.nan_to_num(values, nan=0.0)[:, None], mask)
         x = torch.nan_to_num(values, nan=0.0)[:, None] / scale
-        noise = torch.nan_to_num(variances, nan=0.0)[:, None] / scale**2
+        noise = mask * torch.nan_to_num(variances, nan=0.0)[:, None] / scale**2
         column = _mean(x, mask, (2,))  # over |Q|
         column = torch.where(mask.sum(2, keepdim=True) > 0, column, _mean(x, mask, (2, 3))).expand_as(x)
         row = _mean(x, mask, (3,)).expand_as(x)

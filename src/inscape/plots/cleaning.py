@@ -57,7 +57,7 @@ def hatch_filled(ax: Axes, found: xr.Dataset) -> None:
     filled = found["filled"].transpose("q", "energy").values.astype(float)
     if filled.any() and not filled.all():
         middle = found["q"].values, found["energy"].values
-        ax.contourf(*middle, filled.T, levels=[0.5, 1.5], colors="none", hatches=["////"])
+        ax.contourf(*middle, filled.T, levels=[0.5, 1.5], colors="none", hatches=["////"]).set_edgecolor("0.6")
         ax.contour(*middle, filled.T, levels=[0.5], colors="white", linewidths=0.6)
 
 
