@@ -143,7 +143,7 @@ def maps(library: Library, names: Iterable[str]) -> tuple[Array, Array]:
 
 
 def errors(found: Array, true: Array, gaps: Array) -> tuple[float, float]:
-    """Squared error of measured bins, relative to the map's, mean over maps; of gaps relative to theirs, of all maps."""
+    """Squared error of measured bins, in that of 0, mean over maps; and of gaps, in that of 0, of all maps together."""
     square = (found - true) ** 2
     measured = np.mean((square * ~gaps).sum((1, 2)) / (true**2 * ~gaps).sum((1, 2)))
     return float(measured), float(square[gaps].sum() / (true[gaps] ** 2).sum())

@@ -17,6 +17,7 @@ from inscape.errors import DataError, WeightsError
 from inscape.measured.container import MAP, check_measured
 from inscape.measured.foreign import code_distance, noise_level, structure_left
 from inscape.measured.network import MULTIPLE, Cleaner
+from inscape.measured.remainder import events, remainder
 from inscape.measured.resampling import bring_back, even_edges, is_even, resample
 from inscape.training import WEIGHTS, load_weights
 
@@ -24,12 +25,15 @@ Array = NDArray[np.floating]
 
 NAME = "denoise-powder"
 
+MANY_EVENTS = 10.0
+"""From so many events in a bin on (the median of bins), what the network leaves is looked at."""
+
 MOST_BINS = 400
 """A map with more bins along an axis is cleaned on this many."""
 
 
 class Denoiser:
-    """The trained network with its calibration.
+    """The trained network with its calibration; where much is counted, what it leaves comes back as far as it is real.
 
     Parameters
     ----------
@@ -70,6 +74,19 @@ class Denoiser:
         tuple
             (n_q, n_energy) twice, and (n_code,). No bin is NaN.
         """
+        gaps = np.isnan(values)
+        clean, deviation, code = self.by_network(values, variances)
+        if not np.nansum(variances) > 0:
+            return np.where(gaps, clean, values), np.where(gaps, deviation, 0.0), code
+        if events(values, variances) >= MANY_EVENTS:
+            added, error = remainder(lambda x, v: self.by_network(x, v)[0], values, variances)
+            clean = clean + added
+            deviation = np.where(gaps, deviation, np.sqrt(error))
+        scale, filled = (self._at(key, noise_level(values, variances)) for key in ("scale", "scale_filled"))
+        return clean, deviation * np.where(gaps, filled, scale), code
+
+    def by_network(self, values: Array, variances: Array) -> tuple[Array, Array, Array]:
+        """As `clean`, by the network alone and before the calibration."""
         size = np.nanmax(np.abs(values))
         unit = float(size) if size > 0 else 1.0
         room = [(0, -length % MULTIPLE) for length in values.shape]
@@ -77,10 +94,7 @@ class Denoiser:
         with torch.inference_mode():
             found = self.network(*(torch.from_numpy(x.astype(np.float32))[None] for x in padded))
         clean, variance = (x[0, : values.shape[0], : values.shape[1]].double().numpy() for x in found[:2])
-        scale, filled = (self._at(key, noise_level(values, variances)) for key in ("scale", "scale_filled"))
-        deviation = np.sqrt(variance) * np.where(np.isnan(values), filled, scale)
-        exact = ~np.isnan(values) & (variances == 0) & (np.nansum(variances) == 0)
-        return np.where(exact, values, unit * clean), np.where(exact, 0.0, unit * deviation), found[2][0].numpy()
+        return unit * clean, unit * np.sqrt(variance), found[2][0].numpy()
 
     def signs(self, values: Array, clean: Array, variances: Array, code: Array) -> dict[str, float]:
         """What tells a foreign map: ``structure`` and ``distance``, and the highest usual value of each."""

@@ -13,13 +13,12 @@ from torch import Tensor, nn
 
 from inscape.autoencoders.corruptions import Poisson, apply
 from inscape.library import Library
+from inscape.measured.cleaning import NAME, Denoiser
 from inscape.measured.foreign import code_distance, noise_level, structure_left
 from inscape.measured.network import Cleaner
 from inscape.measured.scenes import COUNTING, GAPS, SCENE, SHAPE, scenes
 from inscape.structure_model.train import training_ids
 from inscape.training import WEIGHTS, Batches, Header, fit_network, save_weights
-
-NAME = "denoise-powder.safetensors"
 
 CROP = 64
 """Energies of a map that are looked at in a step of training, of the 96 that there are."""
@@ -103,7 +102,7 @@ def train_denoiser(
     report = _printer(progress)
     rows = torch.from_numpy(scenes(source, learn, variants, random_state, report))
     held_out = torch.from_numpy(scenes(source, tune, 1, random_state, report))
-    path = Path(output) if output is not None else WEIGHTS / NAME
+    path = Path(output) if output is not None else WEIGHTS / f"{NAME}.safetensors"
     checkpoint = Path(f"{path}.checkpoint")
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(random_state)
@@ -127,7 +126,7 @@ def train_denoiser(
     )
     network.half().float()  # calibrated as it will be loaded
     header = Header(
-        class_name="denoise-powder",
+        class_name=NAME,
         parameters={"channels": list(channels)},
         grids={"energy": {"values": [], "unit": "bins"}, "q": {"values": [], "unit": "bins"}},
         data_digest=digest,
@@ -153,24 +152,23 @@ def calibration(network: Cleaner, rows: Tensor, seed: int) -> dict[str, Any]:
         ``structure``: highest usual value of `inscape.measured.foreign.structure_left`; ``code_mean``,
         ``code_deviation`` and ``code_distance``: of codes, and their highest usual distance.
     """
-    noise, scale, filled, structure = [], [], [], []
-    codes = []
+    plain = {"noise": [1.0], "scale": [1.0], "scale_filled": [1.0]}
+    denoiser = Denoiser(network, plain)
+    noise, scale, filled, structure, codes = [], [], [], [], []
     for dose in DOSES:
-        with torch.random.fork_rng(devices=[]), torch.no_grad():
+        with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed)
-            true, values, unit = measured(rows, Poisson(dose, COUNTING.uneven))
-            variances = values * unit
-            found = [network(values[i : i + 64], variances[i : i + 64]) for i in range(0, len(values), 64)]
-        clean, variance, code = (torch.cat([x[i] for x in found]) for i in range(3))
-        codes.append(code.numpy())
-        ratio = ((clean - true).abs() / torch.sqrt(variance).clamp_min(1e-12)).numpy()
-        gaps = torch.isnan(values).numpy()
-        levels = [noise_level(*x) for x in zip(values.numpy(), variances.numpy(), strict=True)]
-        noise.append(float(np.median(levels)))
+            true, values, unit = (x.double().numpy() for x in measured(rows, Poisson(dose, COUNTING.uneven)))
+        maps = list(zip(values, values * unit, strict=True))
+        found = [denoiser.clean(*one) for one in maps]
+        clean, deviation, code = (np.array([x[i] for x in found]) for i in range(3))
+        codes.append(code)
+        ratio, gaps = np.abs(clean - true) / np.maximum(deviation, 1e-12), np.isnan(values)
+        noise.append(float(np.median([noise_level(*one) for one in maps])))
         scale.append(float(np.quantile(ratio[~gaps], INSIDE)))
         filled.append(float(np.quantile(ratio[gaps], INSIDE)))
-        left = [structure_left(*x) for x in zip(values.numpy(), clean.numpy(), variances.numpy(), strict=True)]
-        structure.append(float(np.quantile(left, UNUSUAL)))
+        left = [structure_left(x, c, v) for (x, v), c in zip(maps, clean, strict=True)]
+        structure.append(float(np.nanquantile(left, UNUSUAL)))
     all_codes = np.concatenate(codes)
     mean, deviation = all_codes.mean(0), all_codes.std(0) + 1e-6
     distances = [code_distance(code, mean, deviation) for code in all_codes]
