@@ -1,6 +1,6 @@
 """Cleaning and filling of powder maps against classical methods, on library spectra and on measurements.
 
-    python benchmarks/denoise.py LIBRARY MEASURED [--weights FILE] [--pictures FOLDER] [--only library|measured]
+    python benchmarks/denoise.py LIBRARY MEASURED [--weights FILE] [--pictures FOLDER] [--only PART]
 
 LIBRARY: maps S(|Q|,E) of validation crystals at 10 K as ARCS reaches them, with an incident energy of 1.25 times the
 top of each crystal's spectrum: |Q| from 0.5 to 8.1 1/Å in 38 bins, energies from 0.05 to 0.95 E_i in 80, a resolution
@@ -49,7 +49,7 @@ TV_WEIGHTS = (0.03, 0.1, 0.3, 1.0, 3.0)
 COMPONENTS = (4, 8, 16, 32, 64, 128)
 RIDGES = (1e-3, 1e-2, 1e-1, 1.0, 10.0, 100.0)
 RANKS = (1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 48)
-TUNE = 40
+TUNE = 24
 FILES = ("Al-iqe.h5", "V-iqe.h5", "graphite-Ei_30-iqe.h5", "graphite-Ei_130-iqe.h5")
 HALVES = 3
 LEAST = 0.01
@@ -171,13 +171,13 @@ def cleaned(denoiser: Denoiser, noisy: Array, variances: Array) -> tuple[Array, 
     return np.array([f[0] for f in found]), np.array([f[1] for f in found]), np.array(foreign)
 
 
-def on_library(path: Path, denoiser: Denoiser, pictures: Path | None) -> None:
+def on_library(path: Path, denoiser: Denoiser, pictures: Path | None, limit: int | None, learned: int | None) -> None:
     """Print the tables of library spectra."""
     library = Library(path)
     learn, tune = training_ids(library, 40)
-    components = Components(maps(library, learn)[0])
+    components = Components(maps(library, learn[:learned])[0])
     held_out, held_gaps = maps(library, tune[:TUNE])
-    true, gaps = maps(library, library.select("val", max_atoms=40))
+    true, gaps = maps(library, library.select("val", max_atoms=40)[:limit])
     print(f"{len(true)} maps, {100 * gaps.mean():.0f} % of bins not reached\n")
     measured_rows, filled_rows, trust_rows, shown = [], [], [], []
     for dose in DOSES:
@@ -328,10 +328,12 @@ def main() -> None:
     parser.add_argument("--weights", type=Path)
     parser.add_argument("--pictures", type=Path)
     parser.add_argument("--only", choices=("library", "measured"))
+    parser.add_argument("--limit", type=int, help="validation crystals; all unless given")
+    parser.add_argument("--learned", type=int, help="training crystals of components; all unless given")
     options = parser.parse_args()
     denoiser = shipped_denoiser() if options.weights is None else Denoiser.load(options.weights)
     if options.only != "measured":
-        on_library(options.library, denoiser, options.pictures)
+        on_library(options.library, denoiser, options.pictures, options.limit, options.learned)
     if options.only != "library":
         on_measurements(options.measured, denoiser, options.pictures)
 

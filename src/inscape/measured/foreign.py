@@ -11,6 +11,9 @@ Array = NDArray[np.floating]
 WINDOW = 5
 """Bins of |Q| and of energy over which residuals are added."""
 
+EVENTS = 10.0
+"""Windows count in which so many events are: of fewer, the variance is no good estimate."""
+
 
 def structure_left(values: Array, clean: Array, variances: Array) -> float:
     """Mean of (Σr)²/Σσ² over windows of 5 × 5 bins, r the residual and σ² its variance: 1 if the residual is noise.
@@ -26,13 +29,14 @@ def structure_left(values: Array, clean: Array, variances: Array) -> float:
     Returns
     -------
     float
-        NaN if no window holds a measured bin with a variance.
+        NaN if no window holds `EVENTS`.
     """
     residual = values - clean
     known = np.isfinite(residual) & np.isfinite(variances)
     sums = uniform_filter(np.where(known, residual, 0.0), WINDOW, mode="constant")
     spread = uniform_filter(np.where(known, variances, 0.0), WINDOW, mode="constant") / WINDOW**2
-    inside = spread > 1e-6 * spread.max(initial=0.0)
+    counted = uniform_filter(np.where(known, values, 0.0), WINDOW, mode="constant")
+    inside = (spread > 0) & (counted**2 >= EVENTS * spread)
     return float(np.mean(sums[inside] ** 2 / spread[inside])) if inside.any() else float("nan")
 
 
