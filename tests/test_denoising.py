@@ -23,8 +23,8 @@ Q, ENERGY = np.linspace(0.5, 8.5, 41), np.linspace(-20, 60, 81)
 def truth():
     """A band that disperses and a flat one, growing with Q², on a flat background."""
     q, energy = np.meshgrid(0.5 * (Q[1:] + Q[:-1]), 0.5 * (ENERGY[1:] + ENERGY[:-1]), indexing="ij")
-    bands = np.exp(-0.5 * ((energy - 12 - 1.5 * np.cos(2 * q)) / 3) ** 2) + 0.6 * np.exp(-0.5 * ((energy - 38) / 2) ** 2)
-    return (q**2 / 20 + 0.2) * bands + 0.02
+    band = np.exp(-0.5 * ((energy - 12 - 1.5 * np.cos(2 * q)) / 3) ** 2)
+    return (q**2 / 20 + 0.2) * (band + 0.6 * np.exp(-0.5 * ((energy - 38) / 2) ** 2)) + 0.02
 
 
 def measurement(counts=20_000, seed=0, gaps=True):
