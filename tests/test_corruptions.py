@@ -9,7 +9,9 @@ from inscape.autoencoders import PCA, Autoencoder, corrupt
 from inscape.autoencoders.corruptions import (
     Background,
     Deformation,
+    ElasticLine,
     Gaussian,
+    KinematicMask,
     Masking,
     MissingBands,
     Poisson,
@@ -32,6 +34,10 @@ ALL = [
     MissingBands(2, 2),
     Background(0.2, 0.3),
     Deformation(),
+    Background(0.2, 0.3, share=0.5),
+    Poisson((50.0, 5000.0), uneven=1.0),
+    ElasticLine(0.3, share=0.9),
+    KinematicMask(("ARCS", "MARI"), (-0.5, 0.95)),
     (Poisson(500.0), MissingBands(1, 3), Background(0.1)),
 ]
 
@@ -169,3 +175,53 @@ def test_refused():
         corrupt(X[:, 0, 0], Deformation())
     with pytest.raises(DataError, match="expected a Corruption"):
         corrupt(X, "noise")
+
+
+def test_a_range_of_widths_blurs_each_sample_by_its_own():
+    peak = np.zeros((200, 41))
+    peak[:, 20] = 1
+    blurred = corrupt(peak, ResolutionBlur((0.5, 4.0)))
+    widths = np.sqrt((blurred * (np.arange(41) - 20) ** 2).sum(1) / blurred.sum(1))
+    assert widths.min() < 0.8
+    assert widths.max() > 3.0
+
+
+def test_uneven_counting_has_the_mean_and_the_variance_that_it_states():
+    sample = torch.full((4000, 30), 3.0)
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        values, unit = Poisson(900.0, uneven=1.0).measure(sample, (5, 6))
+    assert_allclose(values.mean(0), 3.0, rtol=0.05)
+    assert_allclose(((values - 3) ** 2).mean(0), (values * unit).mean(0), rtol=0.15)
+    assert unit.max() > 3 * unit.min()
+    assert_allclose(values / unit, torch.round(values / unit), atol=1e-3)
+
+
+def test_an_elastic_line_is_where_it_is_asked_for():
+    flat = np.ones((300, 1, 8, 50))
+    found = corrupt(flat, ElasticLine(0.35, height=10.0, sigma=(0.6, 1.5), share=0.5)) - flat
+    lines = found.reshape(300, 8, 50)
+    has = lines.max((1, 2)) > 0
+    assert 0.4 < has.mean() < 0.6
+    assert set(lines[has].sum(1).argmax(1)) <= {17, 16}  # 0.35 · 50 is the border of bins 16 and 17
+    assert lines.max() <= 10.0
+    assert_allclose(lines[:, :, 30:], 0, atol=1e-6)
+
+
+def test_a_kinematic_mask_is_what_the_instrument_reaches():
+    from inscape.scattering import Setting, instrument
+    from inscape.units import HBAR2_2MN
+
+    found = corrupt(np.ones((64, 1, 12, 20)), KinematicMask(("SEQUOIA",), (-0.5, 0.95), momenta=(1.4,), share=1.0))
+    angles = instrument("SEQUOIA", e_i=50.0).angles
+    q = np.sqrt(50.0 / HBAR2_2MN) * np.linspace(0, 1.4, 13)
+    reached = Setting("SEQUOIA", "direct", 50.0, angles).reach(q, 50.0 * np.linspace(-0.5, 0.95, 21))
+    for sample in found[:, 0]:
+        assert_array_equal(~np.isnan(sample), reached)
+
+
+def test_only_a_known_spectrometer_of_direct_geometry_masks():
+    from inscape.errors import InstrumentError
+
+    with pytest.raises(InstrumentError, match=r"direct geometry is called TOSCA"):
+        corrupt(np.ones((2, 1, 4, 4)) * [1, 2, 3, 4], KinematicMask(("TOSCA",), (-0.5, 0.95)))

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from inscape.lattice.reading import read_force_constants as read_force_constants
     from inscape.library.build import build_library as build_library
     from inscape.library.store import Library as Library
+    from inscape.measured.cleaning import denoise as denoise
     from inscape.measured.reading import read as read
     from inscape.measured.writing import write as write
     from inscape.prediction import predict as predict
@@ -48,6 +49,7 @@ _HOME = {
     "Prediction": "inscape.results",
     "build_library": "inscape.library.build",
     "density_of_states": "inscape.scattering.dos",
+    "denoise": "inscape.measured.cleaning",
     "heat_capacity": "inscape.thermodynamics",
     "modes_at": "inscape.lattice.modes",
     "modes_on_mesh": "inscape.lattice.modes",

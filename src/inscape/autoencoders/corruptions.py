@@ -16,7 +16,8 @@ import math
 from abc import abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import ClassVar
+from functools import cache
+from typing import Any, ClassVar
 
 import numpy as np
 import torch
@@ -26,7 +27,10 @@ from torch import Tensor, nn
 from inscape.autoencoders.losses import axis_of
 from inscape.autoencoders.parts import Part, as_parts
 from inscape.autoencoders.rows import Floats, as_rows
-from inscape.errors import DataError
+from inscape.errors import DataError, InstrumentError
+from inscape.scattering import Setting
+from inscape.scattering.spectrometers import ENTRIES
+from inscape.units import HBAR2_2MN
 
 
 @dataclass(frozen=True)
@@ -81,36 +85,60 @@ class Poisson(Corruption):
 
     A value x of a sample with the sum S becomes n·S/dose, n drawn from a Poisson distribution of mean x·dose/S: the
     expectation stays x, the variance is x·S/dose. With a range of doses, (lowest, highest), each sample has its own,
-    evenly drawn on a logarithmic scale.
+    evenly drawn on a logarithmic scale. With ``uneven``, bins are watched for longer or shorter, by factors that vary
+    smoothly over the sample, with a standard deviation of their logarithm up to ``uneven``.
     """
 
     dose: float | tuple[float, float]
+    uneven: float = 0.0
     nonnegative: ClassVar[bool] = True
 
     def __call__(self, rows: Tensor, shape: tuple[int, ...]) -> Tensor:
-        lowest, highest = self.dose if isinstance(self.dose, tuple) else (self.dose, self.dose)
-        even = torch.rand(len(rows), 1, dtype=rows.dtype, device=rows.device) if lowest < highest else 0.0
-        dose = lowest * (highest / lowest) ** even
+        return self.measure(rows, shape)[0]
+
+    def measure(self, rows: Tensor, shape: tuple[int, ...]) -> tuple[Tensor, Tensor]:
+        """Rows as counted, n times a unit, and the unit: the variance of n of them, as one states it, is n·unit²."""
+        dose = drawn(self.dose, rows)
         total = torch.nansum(rows, dim=1, keepdim=True).clamp_min(torch.finfo(rows.dtype).tiny)
-        mean = (torch.nan_to_num(rows, nan=0.0) * (dose / total)).clamp_min(0)
-        return torch.where(torch.isnan(rows), rows, torch.poisson(mean) * (total / dose))
+        counts_per_unit = dose / total  # in a bin, where the value is 1
+        if self.uneven:
+            counts_per_unit = counts_per_unit * self._exposure(rows, shape)
+        mean = (torch.nan_to_num(rows, nan=0.0) * counts_per_unit).clamp_min(0)
+        unit = (1 / counts_per_unit).expand_as(rows)
+        return torch.where(torch.isnan(rows), rows, torch.poisson(mean) * unit), unit
+
+    def _exposure(self, rows: Tensor, shape: tuple[int, ...]) -> Tensor:
+        """Smooth factors with a mean logarithm of 0: waves along each axis with random slopes and phases."""
+        log = torch.zeros(len(rows), *shape, dtype=rows.dtype, device=rows.device)
+        for dim, length in enumerate(shape):
+            turns, phase = 3 * torch.rand(2, len(rows), 1, dtype=rows.dtype, device=rows.device)
+            wave = torch.sin(turns * torch.linspace(-1, 1, length, dtype=rows.dtype, device=rows.device) + 2.1 * phase)
+            log = log + wave.view(-1, *[length if i == dim else 1 for i in range(len(shape))])
+        log = log.flatten(1)
+        log = log - log.mean(dim=1, keepdim=True)
+        strength = self.uneven * torch.rand(len(rows), 1, dtype=rows.dtype, device=rows.device)
+        return torch.exp(strength * log / log.std(dim=1, keepdim=True).clamp_min(1e-6))
 
 
 @dataclass(frozen=True)
 class ResolutionBlur(Corruption):
-    """A Gaussian of standard deviation ``sigma`` bins along an axis of the sample; gaps stay, and add nothing."""
+    """A Gaussian of standard deviation ``sigma`` bins along an axis of the sample; gaps stay, and add nothing.
 
-    sigma: float
+    With a range, (lowest, highest), each sample has its own, evenly drawn on a logarithmic scale.
+    """
+
+    sigma: float | tuple[float, float]
     axis: int = -1
 
     def __call__(self, rows: Tensor, shape: tuple[int, ...]) -> Tensor:
         dim = axis_of(self.axis, shape)
         bins = torch.arange(shape[dim - 1], dtype=rows.dtype, device=rows.device)
-        kernel = torch.exp(-0.5 * ((bins[:, None] - bins) / self.sigma) ** 2)
+        kernels = torch.exp(-0.5 * ((bins[:, None] - bins) / drawn(self.sigma, rows).view(-1, 1, 1)) ** 2)
         values = rows.reshape(-1, *shape).movedim(dim, -1)
-        measured = (~torch.isnan(values)).to(rows.dtype)
-        blurred = torch.nan_to_num(values, nan=0.0) @ kernel / (measured @ kernel).clamp_min(1e-12)
-        blurred = torch.where(measured > 0, blurred, values)
+        flat = values.reshape(len(rows), -1, shape[dim - 1])  # (m, all other bins, bins of the axis)
+        measured = (~torch.isnan(flat)).to(rows.dtype)
+        blurred = torch.nan_to_num(flat, nan=0.0) @ kernels / (measured @ kernels).clamp_min(1e-12)
+        blurred = torch.where(measured > 0, blurred, flat).view(values.shape)
         moved: Tensor = blurred.movedim(-1, dim)
         return moved.flatten(1)
 
@@ -141,12 +169,14 @@ class MissingBands(Corruption):
 class Background(Corruption):
     """A constant and a slope along an axis, each a random share, up to the one given, of the sample's greatest value.
 
-    The constant is added; the slope runs, either way, from −½ to ½ of its share along the axis.
+    The constant is added; the slope runs, either way, from −½ to ½ of its share along the axis. ``share`` is that of
+    the samples which, by chance, have a background.
     """
 
     constant: float = 0.1
     slope: float = 0.0
     axis: int = -1
+    share: float = 1.0
 
     def __call__(self, rows: Tensor, shape: tuple[int, ...]) -> Tensor:
         dim = axis_of(self.axis, shape)
@@ -157,6 +187,8 @@ class Background(Corruption):
         view[dim - 1] = -1
         ramp = ramp.view(view).expand(shape).flatten()
         added: Tensor = size * (self.constant * level + self.slope * (2 * tilt - 1) * ramp)
+        if self.share < 1:
+            added = added * (torch.rand_like(level) < self.share)
         return rows + added
 
 
@@ -205,6 +237,95 @@ class Deformation(Corruption):
 
 def _normal(like: Tensor, *shape: int) -> Tensor:
     return torch.randn(shape, dtype=like.dtype, device=like.device)
+
+
+@dataclass(frozen=True)
+class ElasticLine(Corruption):
+    """A share of the samples gets a line along the last axis: scattering without loss of energy, Bragg peaks on it.
+
+    Samples have two axes at the end, |Q| and energy. The line is a Gaussian at ``position``, a share of the energy
+    axis, with a width of ``sigma`` bins; it is 0.1 to ``height`` times as high as the sample's greatest value, and
+    varies with |Q|: smoothly, and in half of the samples with peaks in a tenth of the bins.
+    """
+
+    position: float
+    height: float = 100.0
+    sigma: tuple[float, float] = (0.6, 3.0)
+    share: float = 0.5
+
+    def __call__(self, rows: Tensor, shape: tuple[int, ...]) -> Tensor:
+        m, (n_q, n_energy) = len(rows), shape[-2:]
+        like: dict[str, Any] = {"dtype": rows.dtype, "device": rows.device}
+        bins = torch.arange(n_energy, **like) + 0.5 - self.position * n_energy
+        line = torch.exp(-0.5 * (bins / drawn(self.sigma, rows)) ** 2)  # (m, n_energy)
+        slope, peaked, chosen = torch.rand(3, m, 1, **like)
+        along_q = torch.exp(-2 * slope * torch.linspace(0, 1, n_q, **like))
+        peaks = (torch.rand(m, n_q, **like) < 0.1) * torch.rand(m, n_q, **like)
+        along_q = torch.where(peaked < 0.5, along_q, 0.1 * along_q + peaks)
+        height = torch.nan_to_num(rows, nan=0.0).amax(dim=1, keepdim=True) * drawn((0.1, self.height), rows)
+        added = torch.where(chosen < self.share, height, 0.0)[:, :, None] * along_q[:, :, None] * line[:, None, :]
+        return (rows.reshape(m, -1, n_q, n_energy) + added[:, None]).reshape(rows.shape)
+
+
+@dataclass(frozen=True)
+class KinematicMask(Corruption):
+    """What no detector of a real spectrometer of direct geometry reaches is not measured; each sample has its own.
+
+    Samples have two axes at the end, |Q| from 0 on and energies ``energies``, in E_i. The |Q| axis ends at one of
+    ``momenta``, in k_i, for small E_i are measured to the end and large ones are not.
+
+    Parameters
+    ----------
+    instruments
+        Names of `inscape.scattering.instrument`; which of them a sample gets is random.
+    energies, momenta
+        The two ends of the energy axis, and possible ends of the |Q| axis.
+    share
+        Of the samples that get a mask.
+    """
+
+    instruments: tuple[str, ...]
+    energies: tuple[float, float]
+    momenta: tuple[float, ...] = (0.7, 1.0, 1.4, 2.0)
+    share: float = 0.8
+
+    def __call__(self, rows: Tensor, shape: tuple[int, ...]) -> Tensor:
+        names, energies, momenta = tuple(self.instruments), tuple(self.energies), tuple(self.momenta)
+        reached = _reached(names, energies, momenta, shape[-2:])
+        chosen = reached.to(rows.device)[torch.randint(len(reached), (len(rows),), device=rows.device)]
+        masked = (torch.rand(len(rows), 1, 1, device=rows.device) < self.share) & ~chosen
+        found = rows.reshape(len(rows), -1, *shape[-2:]).masked_fill(masked[:, None], torch.nan)
+        return found.reshape(rows.shape)
+
+
+@cache
+def _reached(
+    names: tuple[str, ...], energies: tuple[float, float], momenta: tuple[float, ...], shape: tuple[int, int]
+) -> Tensor:
+    """What each instrument reaches of each grid, shape (n_instruments · n_momenta, n_q, n_energy), bool."""
+    unknown = [name for name in names if name not in ENTRIES or ENTRIES[name].final is not None]
+    if unknown:
+        raise InstrumentError(f"no spectrometer of direct geometry is called {', '.join(unknown)}")
+    incident = 100.0  # of no matter: everything is relative to it
+    energy = incident * np.linspace(*energies, shape[1] + 1)
+    wave_number = np.sqrt(incident / HBAR2_2MN)
+    found = [
+        Setting(name, "direct", incident, ENTRIES[name].angles).reach(
+            wave_number * np.linspace(0, end, shape[0] + 1), energy
+        )
+        for name in names
+        for end in momenta
+    ]
+    return torch.from_numpy(np.stack(found))
+
+
+def drawn(value: float | Sequence[float], rows: Tensor) -> Tensor:
+    """A number for each row, shape (m, 1): the one given, or of a range, evenly drawn on a logarithmic scale."""
+    lowest, highest = (value, value) if isinstance(value, int | float) else value
+    if lowest == highest:
+        return torch.full((len(rows), 1), lowest, dtype=rows.dtype, device=rows.device)
+    even = torch.rand(len(rows), 1, dtype=rows.dtype, device=rows.device)
+    return lowest * (highest / lowest) ** even
 
 
 def apply(corruptions: Sequence[Corruption], rows: Tensor, shape: tuple[int, ...]) -> Tensor:

@@ -14,6 +14,7 @@ from inscape import __version__
 from inscape.cli import (
     bands,
     compare,
+    denoise,
     evaluate,
     index,
     library,
@@ -40,6 +41,7 @@ app.command("compare")(compare.compare)
 app.command("convert")(measured.convert)
 app.command("dos")(measured.dos)
 app.command("plot")(plot.plot)
+app.command("denoise")(denoise.denoise)
 app.command("thermo")(thermo.thermo)
 app.command("modes")(modes.modes)
 app.command("bands")(bands.bands)

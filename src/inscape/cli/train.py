@@ -37,6 +37,15 @@ def structure(run: RunFile, library: LibraryPath, output: Output = None, minutes
     _train(train_structure, run, library, settings, output, minutes)
 
 
+@app.command("denoise")
+def denoise(run: RunFile, library: LibraryPath, output: Output = None, minutes: Minutes = None) -> None:
+    """Train the network that cleans measured powder maps."""
+    settings = read_run_file(run)
+    from inscape.measured import train_denoiser
+
+    _train(train_denoiser, run, library, settings, output, minutes)
+
+
 @app.command("calibration")
 def calibration(
     library: LibraryPath,

@@ -7,6 +7,7 @@ axis; those whose name begins otherwise than with ``plot_`` make a whole figure.
 from matplotlib.figure import Figure
 
 from inscape.plots.bands import bands_figure
+from inscape.plots.cleaning import cleaning_figure, hatch_filled
 from inscape.plots.codes import plot_code_map, plot_curves, plot_traversal
 from inscape.plots.comparison import comparison_figure
 from inscape.plots.instruments import instrument_figure, plot_instrument_map, plot_instrument_spectrum
@@ -20,8 +21,9 @@ from inscape.plots.thermodynamics import thermodynamics_figure
 from inscape.plots.vibration import mode_figure, plot_mode
 
 __all__ = [
-    "COLOURS", "Cut", "Figure", "bands_figure", "comparison_figure", "dos_figure", "fit_figure", "formula_text",
-    "instrument_figure", "mode_figure", "overview", "plot_code_map", "plot_curves", "plot_cut", "plot_dos",
-    "plot_heat_capacity", "plot_instrument_map", "plot_instrument_spectrum", "plot_mode", "plot_plane", "plot_powder",
-    "plot_traversal", "powder_figure", "search_figure", "space_group_text", "thermodynamics_figure", "write_figure",
+    "COLOURS", "Cut", "Figure", "bands_figure", "cleaning_figure", "comparison_figure", "dos_figure", "fit_figure",
+    "formula_text", "hatch_filled", "instrument_figure", "mode_figure", "overview", "plot_code_map", "plot_curves",
+    "plot_cut", "plot_dos", "plot_heat_capacity", "plot_instrument_map", "plot_instrument_spectrum", "plot_mode",
+    "plot_plane", "plot_powder", "plot_traversal", "powder_figure", "search_figure", "space_group_text",
+    "thermodynamics_figure", "write_figure",
 ]  # fmt: skip
