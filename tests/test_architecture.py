@@ -29,7 +29,8 @@ LAYERS = [  # a unit is a module or a folder; each may import the units above it
     {"results"},
     {"settings"},
     {"prediction", "simulation", "measured"},
-    {"compare", "explore", "calibration", "evaluation", "retrieval", "testing"},
+    {"compare", "explore", "evaluation", "retrieval", "testing"},
+    {"calibration"},
     {"cli", "web"},
 ]
 RANK = {name: rank for rank, layer in enumerate(LAYERS) for name in layer}

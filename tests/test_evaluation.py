@@ -7,18 +7,20 @@ import numpy as np
 import pytest
 
 from crystals import FEW, QUARTZ, SILICON, ZINC_OXIDE
-from inscape import evaluation
+from inscape import calibration, evaluation
+from inscape.calibration import TEMPERATURES, calibrate, thermal_stretch
 from inscape.errors import DataError
 from inscape.evaluation import (
     Baselines,
     Evaluation,
-    calibrate,
     dos_record,
     evaluate,
     plane_record,
     powder_record,
     read_truth,
 )
+from inscape.properties import MEANINGS
+from inscape.results import make_prediction
 from inscape.spectra import centres, native_energy_edges, native_q_edges
 from inscape.structure_model.train import training_ids
 
@@ -165,18 +167,43 @@ def test_test_crystals_are_kept(library, model):
 
 def test_errors_are_calibrated_on_the_tuning_part(library, model, weights, tmp_path, monkeypatch):
     monkeypatch.setattr(evaluation, "shipped_model", lambda: model)
-    monkeypatch.setattr(evaluation, "evaluate", _several(evaluate))
+    monkeypatch.setattr(calibration, "shipped_model", lambda: model)
+    monkeypatch.setattr(calibration, "evaluate", _several(evaluate))
     path = calibrate(library.path, tmp_path / "calibration.json")
     text = json.loads(path.read_text())
     assert set(text["log_error"]) == {"dos_w1_meV", "powder_cut_cosine", "crystal_cut_cosine"}
     assert all(len(line) == 2 for line in text["log_error"].values())
     monkeypatch.setattr(model, "log_error", text["log_error"])
+    monkeypatch.setattr(model, "log_stretch", text["stretch"])
     (structure,) = model([library.crystal(QUARTZ.id)])
     expected = model.expected_error(structure)
     a, b = text["log_error"]["dos_w1_meV"]
     assert expected["dos_w1_meV"] == pytest.approx(np.exp(a) * structure.disagreement**b)
     assert 0 <= expected["powder_cut_cosine"] <= 1
     assert set(model.expected_error(replace(structure), ["dos"])) == {"dos_w1_meV"}
+    shares, kelvin = model.stretch(structure)
+    assert kelvin.tolist() == TEMPERATURES.tolist()
+    assert set(shares) == set(MEANINGS)
+    assert all(np.all(share > 0) for share in shares.values())
+
+
+def test_bands_hold_what_they_were_calibrated_on(library, model, monkeypatch):
+    """With so few crystals nine in ten are all of them."""
+    names = library.select("val")
+    monkeypatch.setattr(model, "log_stretch", thermal_stretch(library, names, model))
+    for name, structure in zip(names, model([library.crystal(name) for name in names]), strict=True):
+        found, true = (
+            make_prediction(
+                crystal=library.crystal(name), energy_edges=native_energy_edges(), temperature=300.0,
+                partial_dos=partial, stretch=stretch,
+            ).thermodynamics(TEMPERATURES)
+            for partial, stretch in (
+                (structure.partial_dos, model.stretch(structure)),
+                (library.arrays(name, "partial_dos")["partial_dos"].astype(float), None),
+            )
+        )  # fmt: skip
+        for quantity in ("heat_capacity", "entropy", "free_energy"):
+            assert np.all(np.abs(found[quantity] - true[quantity]) <= 1.001 * found[f"{quantity}_error"] + 1e-9)
 
 
 def _several(function):

@@ -108,9 +108,9 @@ def test_gradients_are_clipped_to_a_norm_and_else_left_alone():
     squared(network, (X, Y)).backward()
     before = [p.grad.clone() for p in network.parameters()]
     norm = torch.stack([g.norm() for g in before]).norm()
-    clip_gradients(network, float(norm) + 1)
+    clip_gradients(list(network.parameters()), float(norm) + 1)
     assert all(torch.equal(p.grad, g) for p, g in zip(network.parameters(), before, strict=True))
-    clip_gradients(network, 0.5 * float(norm))
+    clip_gradients(list(network.parameters()), 0.5 * float(norm))
     for parameter, gradient in zip(network.parameters(), before, strict=True):
         torch.testing.assert_close(parameter.grad, 0.5 * gradient)
 

@@ -25,7 +25,7 @@ from inscape.training.devices import devices_of
 from inscape.training.files import read_tensors
 from inscape.training.history import Epoch, out_of_patience
 from inscape.training.memory import keep_freed_memory
-from inscape.training.optimisation import adamw, clip_gradients, schedule, set_rate
+from inscape.training.optimisation import adamw, clip_gradients, forget_gradients, schedule, set_rate, trained
 
 Loss = Callable[[nn.Module, Any], Tensor]
 
@@ -132,7 +132,7 @@ def fit_network(
     run = Run(network, copy.deepcopy(network) if average else network, adamw(network, weight_decay), settings)
     objective, optimizer = workers.prepare(Objective(network, loss, precision), run.optimizer)
     judge = Objective(run.averaged, loss, precision)
-    device = next(network.parameters()).device
+    parameters, device = trained(network), next(network.parameters()).device
     steps = epochs * math.ceil(data.size / batch_size)
     start = time.monotonic()
 
@@ -155,10 +155,10 @@ def fit_network(
                     mine, weight = workers.part(indices)
                     value = objective(to_device(data.batch(mine), device))
                     value = value if weight == 1.0 else weight * value
-                    optimizer.zero_grad(set_to_none=True)
+                    forget_gradients(parameters)
                     workers.backward(value)
                     if clip is not None:
-                        clip_gradients(network, clip)
+                        clip_gradients(parameters, clip)
                     optimizer.step()
                     run.update_average(step)
                     total += value.detach() * len(indices)

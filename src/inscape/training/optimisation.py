@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
 
 import torch
 from torch import nn
@@ -10,12 +11,19 @@ from torch import nn
 
 def adamw(network: nn.Module, weight_decay: float) -> torch.optim.AdamW:
     """AdamW that decays matrices and kernels only."""
-    parameters = [p for p in network.parameters() if p.requires_grad]
+    parameters = trained(network)
+    if not weight_decay:
+        return torch.optim.AdamW(parameters, weight_decay=0.0, fused=True)
     groups = [
         {"params": [p for p in parameters if p.dim() >= 2], "weight_decay": weight_decay},
         {"params": [p for p in parameters if p.dim() < 2], "weight_decay": 0.0},
     ]
     return torch.optim.AdamW([g for g in groups if g["params"]], fused=True)
+
+
+def trained(network: nn.Module) -> list[nn.Parameter]:
+    """The weights that move."""
+    return [p for p in network.parameters() if p.requires_grad]
 
 
 def schedule(step: int, steps: int, warm_up: float) -> float:
@@ -32,9 +40,15 @@ def set_rate(optimizer: torch.optim.Optimizer, rate: float) -> None:
         group["lr"] = rate
 
 
-def clip_gradients(network: nn.Module, largest: float) -> None:
+def forget_gradients(parameters: Iterable[nn.Parameter]) -> None:
+    """Free all gradients."""
+    for parameter in parameters:
+        parameter.grad = None
+
+
+def clip_gradients(parameters: Iterable[nn.Parameter], largest: float) -> None:
     """Scale all gradients down so that their common norm is at most ``largest``; nothing is touched if it is."""
-    parameters = [p for p in network.parameters() if p.grad is not None]
-    norm = nn.utils.get_total_norm([p.grad for p in parameters if p.grad is not None])
+    moved = [p for p in parameters if p.grad is not None]
+    norm = nn.utils.get_total_norm([p.grad for p in moved if p.grad is not None])
     if norm > largest:
-        nn.utils.clip_grads_with_norm_(parameters, largest, norm)
+        nn.utils.clip_grads_with_norm_(moved, largest, norm)
