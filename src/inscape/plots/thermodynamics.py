@@ -49,6 +49,8 @@ def plot_displacements(properties: xr.Dataset, ax: Axes | None = None) -> Axes:
         label = symbol if symbols.index(symbol) == index else None
         values = properties["displacement"].values[:, index]
         ax.plot(properties["temperature"], values, color=colours[symbol], linewidth=1.2, label=label)
+        if label is not None:
+            _band(ax, properties.isel(atom=index), "displacement", colours[symbol])
     ax.set(ylim=(0, None), ylabel="⟨u²⟩ (Å²)")
     return _finished(ax, properties, "Mean-square displacements of atoms")
 
