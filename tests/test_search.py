@@ -162,6 +162,17 @@ def test_resolution_and_energy_gain_are_those_of_the_measurement(index):
     assert search(query, index=index).matches[0].score < 0.999
 
 
+def test_a_bin_across_no_loss_of_energy_is_not_compared(index):
+    """Detailed balance has no value there, and must not spoil the fit of the other bins."""
+    energy = np.arange(-20.25, 60.5, 0.5)
+    query = true_map(index, 1, temperature=300.0, energy=energy)
+    middle = np.searchsorted(energy, 0.0) - 1
+    query["intensity"][:, middle] = 1.0
+    found = search(query, index=index)
+    assert found.matches[0].id == index.ids[1]
+    assert all(np.isfinite(match.score) for match in found.matches)
+
+
 def test_spectra_beside_the_query_are_those_that_fit(index):
     found = search(true_map(index, 5), index=index)
     query, best = found.spectra["query"].values, found.spectra["match"].values[0]
@@ -368,7 +379,7 @@ def test_what_is_no_index_is_refused(tmp_path):
 
 def test_what_is_no_spectrum_is_refused(index, result, tmp_path):
     (tmp_path / "notes.txt").write_text("none")
-    with pytest.raises(DataError, match="no result file of inscape"):
+    with pytest.raises(DataError, match="text without a line of numbers"):
         search(tmp_path / "notes.txt", index=index)
     with pytest.raises(DataError, match="expected 'dos' or 'powder'"):
         container(result, "crystal")

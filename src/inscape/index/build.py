@@ -120,9 +120,13 @@ def _spectra(library: Library, name: str) -> tuple[Array, Array, Array, Array]:
 
 
 def index_of_library(library: str | Path, *, progress: Progress | None = None) -> Index:
-    """The index of a library, kept in its folder; made anew when its crystals or the autoencoders have changed."""
+    """The index of a library, kept in its folder; made anew when its crystals or the autoencoders have changed.
+
+    It holds all clean crystals but those of the split test, your own without a split among them.
+    """
     source = Library(library)
-    ids = [name for split in SPLITS for name in source.select(split)]
+    splits = tuple(sorted({entry.split for entry in source.entries.values()} - {"test"}))
+    ids = [name for split in splits for name in source.select(split)]
     place = source.path / FILE
     try:
         found = Index.load(place)
@@ -131,7 +135,7 @@ def index_of_library(library: str | Path, *, progress: Progress | None = None) -
             return found
     except WeightsError:  # not made yet, or by another version
         pass
-    return build_index(library, place, progress=progress)
+    return build_index(library, place, splits=splits, progress=progress)
 
 
 def _coder_files(folder: str | Path) -> dict[str, Path]:

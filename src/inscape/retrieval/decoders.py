@@ -145,7 +145,11 @@ def _broadening(instrument: Instrument | None, edges: Array) -> csr_array:
 
 
 def _overlap(old: Array, new: Array) -> csr_array:
-    """Matrix that averages a density over other bins, shape (n_new, n_old); a bin below 0 takes what mirrors it."""
+    """Matrix that averages a density over other bins, shape (n_new, n_old); a bin below 0 takes what mirrors it.
+
+    Bins across 0 are never compared, and get nothing where they are symmetric.
+    """
     ends = np.sort(np.abs([new[:-1], new[1:]]), axis=0)
     shared = np.minimum(ends[1][:, None], old[1:]) - np.maximum(ends[0][:, None], old[:-1])
-    return csr_array(np.clip(shared, 0.0, None) / (ends[1] - ends[0])[:, None])
+    width = (ends[1] - ends[0])[:, None]
+    return csr_array(np.divide(shared.clip(0.0), width, out=np.zeros_like(shared), where=width > 0))
