@@ -13,6 +13,8 @@ from __future__ import annotations
 
 import argparse
 import time
+from collections.abc import Callable
+from functools import partial
 
 import numpy as np
 import xarray as xr
@@ -114,26 +116,18 @@ def foreign_query(library: Library, name: str) -> xr.Dataset:
     return seen(data["powder"].values.astype(float), data["energy_edges"].values, e_i, COLD, reduced=False)
 
 
-def noise(library: Library, ids: list[str], index: Index, doses: list[float]) -> None:
-    """Queries at the library's temperature."""
+def counts(
+    query: Callable[[Library, str], xr.Dataset], label: str, library: Library, ids: list[str], index: Index,
+    doses: list[float],
+) -> None:  # fmt: skip
+    """Queries of one kind, counted at each dose."""
     ranks: dict[float, list[int]] = {dose: [] for dose in doses}
     for number, name in enumerate(ids):
-        clean = cold_query(library, name)
+        clean = query(library, name)
         for dose, found in ranks.items():
             found.append(rank_of(name, counted(clean, dose, number), index))
     for dose, found in ranks.items():
-        line(f"{dose:.0e} counts", found)
-
-
-def temperature(library: Library, ids: list[str], index: Index, doses: list[float]) -> None:
-    """Queries at another temperature."""
-    ranks: dict[float, list[int]] = {dose: [] for dose in doses}
-    for number, name in enumerate(ids):
-        clean = warm_query(library, name)
-        for dose, found in ranks.items():
-            found.append(rank_of(name, counted(clean, dose, number), index))
-    for dose, found in ranks.items():
-        line(f"300 K, {dose:.0e} counts", found)
+        line(f"{label}{dose:.0e} counts", found)
 
 
 def potential(library: Library, ids: list[str], index: Index, doses: list[float]) -> None:
@@ -164,7 +158,12 @@ def duration(library: Library, ids: list[str], index: Index, doses: list[float])
             )
 
 
-PARTS = {"noise": noise, "temperature": temperature, "potential": potential, "time": duration}
+PARTS = {
+    "noise": partial(counts, cold_query, ""),
+    "temperature": partial(counts, warm_query, "300 K, "),
+    "potential": potential,
+    "time": duration,
+}
 
 
 def main() -> None:

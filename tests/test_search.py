@@ -9,7 +9,7 @@ import xarray as xr
 from typer.testing import CliRunner
 
 import inscape
-from crystals import BRUCITE, QUARTZ, SILICON
+from crystals import BRUCITE, NACL, QUARTZ, SILICON
 from inscape.cli import app
 from inscape.errors import DataError, LibraryError, WeightsError
 from inscape.index import INDEX, Index, build_index, index_of_library
@@ -248,6 +248,12 @@ def test_a_library_keeps_its_index(library):
     header.pop("digest")
     write_tensors(place, tensors, header | {"source": "of other crystals"})
     assert index_of_library(library.path).source == first.source
+
+
+def test_crystals_without_a_split_are_found_in_a_library(library):
+    ids = index_of_library(library.path).ids
+    assert NACL.id in ids
+    assert BRUCITE.id not in ids
 
 
 @pytest.mark.skipif(not INDEX.exists(), reason="no index was built")

@@ -22,7 +22,7 @@ from inscape.results import VARIABLES, Prediction
 from inscape.settings import SpectraSettings
 from inscape.simulation.cache import kept
 from inscape.simulation.relaxation import relaxed, symmetrised
-from inscape.simulation.simulate import computed_force_constants
+from inscape.simulation.simulate import computed_forces
 from inscape.simulation.spectra import is_polar, spectra_of
 from inscape.testing import check_engine
 from test_cli import run, run_main
@@ -86,6 +86,11 @@ def phonopy_of_copper():
 
 
 # ---- force constants ----
+
+
+def computed_force_constants(crystal, potential, repetitions, cache):
+    displacements = displace(crystal, repetitions)
+    return displacements.force_constants(computed_forces(displacements, potential, cache))
 
 
 def test_energies_are_those_of_phonopy(tmp_path):

@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 from inscape import metrics
 from inscape.errors import DataError
+from inscape.metrics import HIGH_Q, LOW_Q, LOWEST, NEAR, SIGMA, SIGMA_Q, STEP
 from inscape.properties import atom_masses, complete_dos
 from inscape.results import COORDINATES, SEEN, VARIABLES, Prediction
 from inscape.scattering import Setting
@@ -26,21 +27,8 @@ from inscape.thermodynamics import heat_capacity
 
 Array = NDArray[Any]
 
-SIGMA, SIGMA_Q = 1.0, 0.1
-"""Smoothing of energies, meV, and of |Q|, 1/Å, and (H, K), r.l.u., as in `inscape.evaluation`."""
-
-STEP = 0.5
-"""Widest step of the common grid of energies, meV."""
-
-LOWEST = 1.0
-"""Maps are compared above this energy, meV."""
-
-LOW_Q, HIGH_Q, NEAR = 0.5, 8.0, 4.0
-"""Powder maps are compared between the first two |Q|, 1/Å; "near" is below the third."""
-
 CAPTURED, MARGIN = 0.999, 10.0
 """R² is taken up to so many meV above the energy that holds this share of the modes of either."""
-
 
 INSTRUMENT = "instrument_spectrum"
 """The variable of spectra of banks."""

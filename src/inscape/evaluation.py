@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from inscape import metrics
 from inscape.errors import DataError
 from inscape.library import Library, composition
+from inscape.metrics import HIGH_Q, LOW_Q, LOWEST, NEAR, SIGMA, SIGMA_Q, STEP
 from inscape.scattering import (
     PlaneGrid,
     ScatteringLengths,
@@ -34,18 +35,14 @@ from inscape.spectra import (
 )
 from inscape.structure_model import Structure, StructureModel, shipped_model
 from inscape.structure_model.representation import cumulative_dos, from_relative_density, relative_density
-from inscape.structure_model.train import HIGH_Q, LOW_Q, training_ids
+from inscape.structure_model.train import training_ids
 from inscape.structures import Crystal
 from inscape.thermodynamics import heat_capacity
 
 Array = NDArray[np.floating]
 
-STEP, SIGMA = 0.5, 1.0
-SIGMA_Q = 0.1
 TEMPERATURE = 10.0
-LOWEST = 1.0
-NEAR = 4.0
-"""Energy step and smoothing, meV; |Q| (1/Å) and (H, K) (r.l.u.) smoothing; K; lowest energy, meV; 1/Å of "near"."""
+"""Of the maps that are compared, K."""
 
 Record = dict[str, float]
 

@@ -1,4 +1,4 @@
-"""Files that have their name only when they are whole, whatever kills the process or the machine; and a lock."""
+"""Files that have their name only when they are whole, whatever kills the process or the machine; NetCDF; a lock."""
 
 from __future__ import annotations
 
@@ -6,11 +6,13 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
 from uuid import uuid4
 
-from filelock import FileLock, Timeout
+from inscape.errors import DataError, LibraryError
 
-from inscape.errors import LibraryError
+if TYPE_CHECKING:
+    import xarray as xr
 
 
 @contextmanager
@@ -32,8 +34,36 @@ def whole_file(place: Path, scratch: Path) -> Iterator[Path]:
 
 
 @contextmanager
+def replacing(path: Path) -> Iterator[Path]:
+    """A scratch file beside ``path`` to fill, which takes its place when the block ends without an error.
+
+    Raises
+    ------
+    DataError
+        The file cannot be written there.
+    """
+    scratch = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        yield scratch
+        scratch.replace(path)
+    except OSError as error:
+        raise DataError(f"{path}: cannot be written ({error.strerror or error}); name another place") from error
+    finally:
+        scratch.unlink(missing_ok=True)
+
+
+def write_netcdf(dataset: xr.Dataset, path: Path) -> None:
+    """A NetCDF-4 file of a dataset, its maps packed."""
+    packed = {"zlib": True, "complevel": 4, "shuffle": True}
+    encoding = {str(name): packed for name, data in dataset.data_vars.items() if data.ndim > 1}
+    dataset.to_netcdf(path, engine="h5netcdf", encoding=encoding)
+
+
+@contextmanager
 def locked(path: Path, *, refusal: str) -> Iterator[None]:
     """Hold the lock ``path``, which the system frees when the process dies; `LibraryError` if another holds it."""
+    from filelock import FileLock, Timeout
+
     try:
         held = FileLock(path).acquire(timeout=0)
     except Timeout as error:

@@ -11,6 +11,18 @@ from numpy.typing import NDArray
 
 Array = NDArray[np.floating]
 
+SIGMA, SIGMA_Q = 1.0, 0.1
+"""Smoothing of what is compared: of energies, meV, and of |Q|, 1/Å, and (H, K), r.l.u."""
+
+STEP = 0.5
+"""Widest step of energies on which spectra are compared, meV."""
+
+LOWEST = 1.0
+"""Maps are compared above this energy, meV."""
+
+LOW_Q, HIGH_Q, NEAR = 0.5, 8.0, 4.0
+"""Powder maps are compared between the first two |Q|, 1/Å; "near" is below the third."""
+
 
 def wasserstein(p: Array, t: Array, edges: Array) -> Array:
     """Wasserstein-1 distance of area-normalised spectra on bins, in the unit of ``edges``; last axis is energy."""

@@ -90,12 +90,13 @@ def thermal_properties(dataset: xr.Dataset, temperatures: ArrayLike) -> xr.Datas
         raise DataError("there is no density of states, from which thermodynamics follow; predict with the kind 'dos'")
     kelvin = np.atleast_1d(np.asarray(temperatures, dtype=float)).ravel()
     found = xr.Dataset(coords={"temperature": ("temperature", kelvin, {"units": "K", "long_name": "temperature"})})
-    values = _values(dataset, kelvin, 1.0)
+    arguments = complete_dos(dataset), complete_partial_dos(dataset), atom_masses(dataset), kelvin
+    values = values_of(*arguments)
     for name, value in values.items():
         unit, words = MEANINGS[name]
         found[name] = (DIMENSIONS[: value.ndim], value, {"units": unit, "long_name": words})
     if "stretch" in dataset:
-        slope = _slopes(dataset, kelvin)
+        slope = slopes_of(*arguments)
         for name, value in values.items():
             words = f"nine times out of ten the {MEANINGS[name][1]} is off by less"
             dims = DIMENSIONS[: value.ndim]
@@ -105,17 +106,6 @@ def thermal_properties(dataset: xr.Dataset, temperatures: ArrayLike) -> xr.Datas
     found.coords["atom_symbol"] = dataset["atom_symbol"]
     found.attrs = {k: dataset.attrs[k] for k in ("formula", "space_group", "engine") if k in dataset.attrs}
     return found
-
-
-def _values(dataset: xr.Dataset, kelvin: Array, factor: float) -> dict[str, Array]:
-    """All of `MEANINGS`, with all energies multiplied by a factor."""
-    total, partial = complete_dos(dataset), complete_partial_dos(dataset)
-    return values_of(total, partial, atom_masses(dataset), kelvin, factor)
-
-
-def _slopes(dataset: xr.Dataset, kelvin: Array) -> dict[str, Array]:
-    total, partial = complete_dos(dataset), complete_partial_dos(dataset)
-    return slopes_of(total, partial, atom_masses(dataset), kelvin)
 
 
 def _stretch(dataset: xr.Dataset, name: str, kelvin: Array) -> Array:

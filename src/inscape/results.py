@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,6 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from inscape import __version__
 from inscape.errors import DataError
+from inscape.files import replacing, write_netcdf
 from inscape.properties import PER_KELVIN, thermal_properties
 from inscape.properties import complete_dos as _complete_dos
 from inscape.scattering import Setting
@@ -233,16 +233,8 @@ class Prediction:
             The file cannot be written there.
         """
         path = Path(path)
-        scratch = path.with_name(f".{path.name}.{os.getpid()}")
-        packed = {"zlib": True, "complevel": 4, "shuffle": True}
-        encoding = {str(name): packed for name, data in self.dataset.data_vars.items() if data.ndim > 1}
-        try:
-            self.dataset.to_netcdf(scratch, engine="h5netcdf", encoding=encoding)
-            scratch.replace(path)
-        except OSError as error:
-            raise DataError(f"{path}: cannot be written ({error.strerror or error}); name another place") from error
-        finally:
-            scratch.unlink(missing_ok=True)
+        with replacing(path) as scratch:
+            write_netcdf(self.dataset, scratch)
         return path
 
     @classmethod
@@ -427,10 +419,9 @@ def make_prediction(
         _add(dataset, "crystal", crystal_coherent)
         _add(dataset, "crystal_incoherent", crystal_incoherent)
     if seen is not None:
-        dataset = dataset.assign_coords({str(name): seen[name] for name in seen.coords})
-        for name in seen.data_vars:
-            _add(dataset, str(name), seen[name].values)
-    dataset = _with_stretch(dataset, *(stretch or ({}, np.empty(0))))
+        dataset = _with_seen(dataset, seen)
+    if stretch is not None:
+        dataset = _with_stretch(dataset, *stretch)
     for kind, code in (codes or {}).items():
         attributes = {"units": "1", "long_name": f"code of the {kind}"}
         dataset[f"code_{kind}"] = ((f"component_{kind}",), np.asarray(code, dtype=np.float32), attributes)
@@ -456,7 +447,15 @@ def plane_text(plane: ArrayLike) -> str:
     return "; ".join(" ".join(f"{x:g}" for x in row) for row in np.asarray(plane, dtype=float))
 
 
+def _with_seen(dataset: xr.Dataset, seen: xr.Dataset) -> xr.Dataset:
+    found = dataset.assign_coords({str(name): seen[name] for name in seen.coords})
+    for name in seen.data_vars:
+        _add(found, str(name), seen[name].values)
+    return found
+
+
 def _with_stretch(dataset: xr.Dataset, shares: Mapping[str, Array], kelvin: Array) -> xr.Dataset:
+    """The dataset with what `make_prediction` says of ``stretch``; as it is where nothing was calibrated."""
     if not shares:
         return dataset
     words = {"units": "1", "long_name": "share by which energies may be wrong, nine times out of ten less"}

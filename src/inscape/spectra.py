@@ -110,6 +110,15 @@ def smooth(values: Array, sigma: float, step: float, *, axis: int = -1) -> Array
     return np.asarray(gaussian_filter1d(values, sigma / step, axis=axis, mode="reflect", truncate=4.0))
 
 
+def whole_powder(dataset: xr.Dataset) -> xr.DataArray:
+    """The powder map of a result, by one phonon and by as many more as it holds; dimensions (q, energy)."""
+    powder = dataset["powder"].transpose("q", "energy")
+    if "powder_multiphonon" not in dataset:
+        return powder
+    many = dataset["powder_multiphonon"].sum("order").transpose("q", "energy").values
+    return powder.copy(data=powder.values.astype(float) + many)
+
+
 def cut(data: xr.DataArray, dim: str, low: float, high: float, *, edges: ArrayLike | None = None) -> xr.DataArray:
     """The average of a map over a range of one of its axes: a cut, of which the range is the width.
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from inscape.cli.simulate import parse_supercell
 from inscape.cli.terminal import note, progress_bar
 from inscape.errors import GridError
 
@@ -23,9 +24,35 @@ Source = Annotated[
 ]
 Engine = Annotated[str, typer.Option(help="Interatomic potential for a structure file, as for inscape simulate.")]
 Length = Annotated[float, typer.Option(help="Least distance between opposite faces of the supercell, Å.")]
-Supercell = Annotated[str | None, typer.Option(help="The supercell itself, in conventional cells: '2 2 2'.")]
+Supercell = Annotated[
+    str | None,
+    typer.Option(help="The supercell itself, in conventional cells: '2 2 2', or nine numbers, row by row."),
+]
 NoRelax = Annotated[bool, typer.Option("--no-relax", help="Take cell and positions as they are.")]
-Cache = Annotated[Path | None, typer.Option(help="Folder where forces are kept; that of inscape simulate.")]
+Cache = Annotated[
+    Path | None, typer.Option(help="Folder where forces are kept; one in the user's cache folder unless given.")
+]
+
+
+@contextmanager
+def forces_kept() -> Iterator[None]:
+    """End the program with status 130, and say what is kept, if it is interrupted inside."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        note("interrupted", "forces are kept; the same command goes on where it stopped")
+        raise typer.Exit(130) from None
+
+
+def parse_supercell(text: str) -> list[int]:
+    """Three or nine whole numbers; `GridError` for anything else."""
+    try:
+        numbers = [int(word) for word in text.replace(",", " ").replace(";", " ").split()]
+    except ValueError:
+        numbers = []
+    if len(numbers) not in (3, 9):
+        raise GridError(f"supercell is {text!r}; expected three or nine whole numbers, as '2 2 2'")
+    return numbers
 
 
 def read_or_compute(
@@ -35,14 +62,10 @@ def read_or_compute(
     from inscape.simulation import force_constants_of
 
     repetitions = None if supercell is None else parse_supercell(supercell)
-    with progress_bar(f"force constants of {file.stem}") as report:
-        try:
-            return force_constants_of(
-                file, engine, relax=not no_relax, length=length, supercell=repetitions, cache=cache, progress=report
-            )
-        except KeyboardInterrupt:
-            note("interrupted", "forces are kept; the same command goes on where it stopped")
-            raise typer.Exit(130) from None
+    with progress_bar(f"force constants of {file.stem}") as report, forces_kept():
+        return force_constants_of(
+            file, engine, relax=not no_relax, length=length, supercell=repetitions, cache=cache, progress=report
+        )
 
 
 def warn(file: Path, source: Computed) -> None:

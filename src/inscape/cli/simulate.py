@@ -10,10 +10,11 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from inscape.cli import force_constants as given
 from inscape.cli import spectra
 from inscape.cli.tables import Done, Failed
-from inscape.cli.terminal import Report, note, progress_bar
-from inscape.errors import ForceConstantsError, GridError, InscapeError, StructureError
+from inscape.cli.terminal import Report, progress_bar
+from inscape.errors import ForceConstantsError, InscapeError, StructureError
 
 if TYPE_CHECKING:
     from inscape.potentials import Engine
@@ -62,12 +63,9 @@ def simulate(
     isotope: spectra.Isotopes = None,
     multiphonon: spectra.Multiphonon = False,
     order: spectra.Order = None,
-    length: Annotated[float, typer.Option(help="Least distance between opposite faces of the supercell, Å.")] = 10.0,
-    supercell: Annotated[
-        str | None,
-        typer.Option(help="The supercell itself, in conventional cells: '2 2 2', or nine numbers, row by row."),
-    ] = None,
-    no_relax: Annotated[bool, typer.Option("--no-relax", help="Take cell and positions as they are.")] = False,
+    length: given.Length = 10.0,
+    supercell: given.Supercell = None,
+    no_relax: given.NoRelax = False,
     born: Annotated[
         Path | None,
         typer.Option(help="Born charges, which potentials lack: a BORN file, or a calculation of the same crystal."),
@@ -78,9 +76,7 @@ def simulate(
     workers: Annotated[
         int, typer.Option(min=1, help="Processes for many structures, of one thread each if there are several.")
     ] = 1,
-    cache: Annotated[
-        Path | None, typer.Option(help="Folder where forces are kept; one in the user's cache folder unless given.")
-    ] = None,
+    cache: given.Cache = None,
     as_json: spectra.AsJson = False,
     no_plot: spectra.NoPlot = False,
 ) -> None:
@@ -110,30 +106,16 @@ def simulate(
         **shared,
         "engine": engine,
         "length": length,
-        "supercell": None if supercell is None else parse_supercell(supercell),
+        "supercell": None if supercell is None else given.parse_supercell(supercell),
         "relax": not no_relax,
         "born": born,
         "born_from": born_from,
         "cache": cache,
     }
-    try:
+    with given.forces_kept():
         folder = spectra.output_folder(output)
         done, failed = _simulate_all(structures, folder, options, plot=not no_plot, workers=workers)
-    except KeyboardInterrupt:
-        note("interrupted", "forces are kept; the same command goes on where it stopped")
-        raise typer.Exit(130) from None
     spectra.print_outcome(done, failed, as_json=as_json)
-
-
-def parse_supercell(text: str) -> list[int]:
-    """Three or nine whole numbers; `GridError` for anything else."""
-    try:
-        numbers = [int(word) for word in text.replace(",", " ").replace(";", " ").split()]
-    except ValueError:
-        numbers = []
-    if len(numbers) not in (3, 9):
-        raise GridError(f"supercell is {text!r}; expected three or nine whole numbers, as '2 2 2'")
-    return numbers
 
 
 def _sources(paths: list[Path]) -> tuple[list[Source], list[Failed]]:

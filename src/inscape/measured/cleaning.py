@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
@@ -14,6 +13,7 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from inscape.errors import DataError, WeightsError
+from inscape.files import replacing, write_netcdf
 from inscape.measured.container import MAP, check_measured
 from inscape.measured.foreign import code_distance, noise_level, structure_left
 from inscape.measured.network import MULTIPLE, Cleaner
@@ -231,14 +231,6 @@ def save_cleaned(found: xr.Dataset, path: str | Path) -> Path:
     `inscape.read` takes from it what was measured; ``xarray.load_dataset`` everything.
     """
     path = Path(path)
-    scratch = path.with_name(f".{path.name}.{os.getpid()}")
-    packed = {"zlib": True, "complevel": 4, "shuffle": True}
-    encoding = {str(name): packed for name, data in found.data_vars.items() if data.ndim > 1}
-    try:
-        found.to_netcdf(scratch, engine="h5netcdf", encoding=encoding)
-        scratch.replace(path)
-    except OSError as error:
-        raise DataError(f"{path}: cannot be written ({error.strerror or error}); name another place") from error
-    finally:
-        scratch.unlink(missing_ok=True)
+    with replacing(path) as scratch:
+        write_netcdf(found, scratch)
     return path

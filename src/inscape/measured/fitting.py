@@ -20,7 +20,7 @@ from inscape.measured.container import DOS, KINDS, check_measured
 from inscape.properties import complete_dos
 from inscape.results import Prediction
 from inscape.scattering import Instrument, with_energy_gain
-from inscape.spectra import rebin
+from inscape.spectra import rebin, whole_powder
 
 Array = NDArray[np.floating]
 
@@ -186,9 +186,7 @@ def theory_on_bins(measured: xr.Dataset, theory: Prediction, instrument: Instrum
         return np.where(covered, rebin(values, edges, bins), np.nan)
     if "powder" not in dataset:
         raise DataError("the theory holds no powder map; make it with the kind 'powder'")
-    powder = dataset["powder"].transpose("q", "energy").values.astype(float)
-    if "powder_multiphonon" in dataset:
-        powder = powder + dataset["powder_multiphonon"].sum("order").transpose("q", "energy").values
+    powder = whole_powder(dataset).values.astype(float)
     q, edges = dataset["q_edges"].values, dataset["energy_edges"].values
     signed = _signed(edges, instrument)
     powder = with_energy_gain(powder, signed, float(dataset.attrs["temperature_K"]))

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +17,7 @@ from inscape.measured.foreign import code_distance, noise_level, structure_left
 from inscape.measured.network import Cleaner
 from inscape.measured.scenes import COUNTING, GAPS, SCENE, SHAPE, scenes
 from inscape.structure_model.train import training_ids
-from inscape.training import WEIGHTS, Batches, Header, fit_network, save_weights
+from inscape.training import WEIGHTS, Batches, Header, crystal_bar, fit_network, names_digest, save_weights
 
 CROP = 64
 """Energies of a map that are looked at in a step of training, of the 96 that there are."""
@@ -99,7 +98,7 @@ def train_denoiser(
     """
     source = Library(library)
     learn, tune = training_ids(source, max_atoms)
-    report = _printer(progress)
+    report = crystal_bar(progress, "maps")
     rows = torch.from_numpy(scenes(source, learn, variants, random_state, report))
     held_out = torch.from_numpy(scenes(source, tune, 1, random_state, report))
     path = Path(output) if output is not None else WEIGHTS / f"{NAME}.safetensors"
@@ -107,7 +106,7 @@ def train_denoiser(
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(random_state)
         network = Cleaner((channels[0], channels[1], channels[2], channels[3]))
-    digest = hashlib.sha256(",".join(learn + tune).encode()).hexdigest()
+    digest = names_digest(learn + tune)
     history = fit_network(
         network,
         objective,
@@ -177,17 +176,3 @@ def calibration(network: Cleaner, rows: Tensor, seed: int) -> dict[str, Any]:
         "code_mean": mean.tolist(), "code_deviation": deviation.tolist(),
         "code_distance": float(np.quantile(distances, UNUSUAL)),
     }  # fmt: skip
-
-
-def _printer(progress: bool) -> Callable[[int, int, str], None] | None:
-    if not progress:
-        return None
-    from tqdm import tqdm
-
-    bar: Any = tqdm(unit="crystal", desc="maps")
-
-    def show(done: int, total: int, name: str) -> None:
-        bar.total = total
-        bar.update(done - bar.n)
-
-    return show

@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable
 from pathlib import Path
 
 import xarray as xr
 
 from inscape.errors import DataError
+from inscape.files import replacing, write_netcdf
 from inscape.measured.container import check_measured
-from inscape.measured.formats import euphonic_json, netcdf, nxspe, text
+from inscape.measured.formats import euphonic_json, nxspe, text
 from inscape.scattering.kinematics import check_fixed_energy
 
 WRITERS: dict[str, Callable[[xr.Dataset, Path], None]] = {
-    ".nc": netcdf.write,
+    ".nc": write_netcdf,
     ".csv": text.write,
     ".json": euphonic_json.write,
     ".nxspe": nxspe.write,
@@ -52,12 +52,6 @@ def write(dataset: xr.Dataset, path: str | Path, *, incident_energy: float | Non
         raise DataError(f"{path}: no format has the suffix {path.suffix!r}; expected {', '.join(WRITERS)}")
     if incident_energy is not None:
         dataset = dataset.assign_attrs(incident_energy_meV=check_fixed_energy(incident_energy, "incident_energy"))
-    scratch = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
+    with replacing(path) as scratch:
         WRITERS[path.suffix.lower()](dataset, scratch)
-        scratch.replace(path)
-    except OSError as error:
-        raise DataError(f"{path}: cannot be written ({error.strerror or error}); name another place") from error
-    finally:
-        scratch.unlink(missing_ok=True)
     return path

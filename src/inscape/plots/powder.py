@@ -28,7 +28,7 @@ from inscape.plots.style import (
     titled,
 )
 from inscape.scattering import Instrument, Setting, q_limits
-from inscape.spectra import centres, cut
+from inscape.spectra import centres, cut, whole_powder
 
 Array = NDArray[np.floating]
 
@@ -83,12 +83,10 @@ def powder_figure(
     if "powder" not in dataset:
         raise DataError("the file holds no powder map; make it with the kind 'powder'")
     edges = {name: dataset[f"{name}_edges"].values for name in ("q", "energy")}
-    data = dataset["powder"].transpose("q", "energy")
+    data = whole_powder(dataset)
     setting: Setting | None = instrument
     if instrument is None and "instrument_map" in dataset:
         data, setting = dataset["instrument_map"].transpose("q", "energy"), Setting.of_attributes(dataset.attrs)
-    elif "powder_multiphonon" in dataset:
-        data = data.copy(data=data.values + dataset["powder_multiphonon"].sum("order").transpose("q", "energy").values)
     if instrument is not None:
         data = data.copy(data=instrument.measure(data.values.astype(float), edges["q"], edges["energy"]))
     figure = Figure(

@@ -6,6 +6,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cached_property
+from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
 import numpy as np
@@ -13,7 +14,15 @@ from ase import Atoms
 from ase.data import chemical_symbols
 from numpy.typing import NDArray
 
-from inscape.errors import InscapeError, StructureError
+from inscape.errors import InscapeError, MissingPackageError, StructureError
+
+
+def package_version(package: str, missing: str) -> str:
+    """Name and version of an installed package; `MissingPackageError` with the words ``missing`` otherwise."""
+    try:
+        return f"{package} {version(package)}"
+    except PackageNotFoundError as error:
+        raise MissingPackageError(missing) from error
 
 
 class Engine(ABC):

@@ -9,13 +9,12 @@ import io
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager, redirect_stdout
-from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
 from ase import Atoms
 
 from inscape.errors import MissingPackageError
-from inscape.potentials.abstract import Engine
+from inscape.potentials.abstract import Engine, package_version
 
 MISSING = "this engine needs the package chgnet: pip install 'inscape[chgnet]'"
 
@@ -26,10 +25,7 @@ class CHGNet(Engine):
     @property
     def version(self) -> str:
         """That of the package, which holds the weights."""
-        try:
-            return f"chgnet {version('chgnet')}"
-        except PackageNotFoundError as error:
-            raise MissingPackageError(MISSING) from error
+        return package_version("chgnet", MISSING)
 
     def load(self) -> Any:
         """The package's own calculator."""

@@ -5,11 +5,10 @@ Koker, Gangan, Kotak, Marian and Smidt, arXiv:2601.07742 (2026).
 
 from __future__ import annotations
 
-from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
 from inscape.errors import EngineError, MissingPackageError
-from inscape.potentials.abstract import Engine
+from inscape.potentials.abstract import Engine, package_version
 
 MISSING = (
     "this engine needs the package nequix, whose own requirements are made for GPUs; without one: "
@@ -29,10 +28,7 @@ class Nequix(Engine):
     @property
     def version(self) -> str:
         """That of the package, which says where the weights are."""
-        try:
-            return f"nequix {version('nequix')}"
-        except PackageNotFoundError as error:
-            raise MissingPackageError(MISSING) from error
+        return package_version("nequix", MISSING)
 
     def load(self) -> Any:
         """The package's own calculator, in JAX, without the kernels that only GPUs have."""

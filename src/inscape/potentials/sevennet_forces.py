@@ -6,11 +6,10 @@ Park et al., J. Chem. Theory Comput. 20, 4857 (2024).
 from __future__ import annotations
 
 import warnings
-from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
 from inscape.errors import MissingPackageError
-from inscape.potentials.abstract import Engine
+from inscape.potentials.abstract import Engine, package_version
 
 CHECKPOINTS = {"sevennet-0": "7net-0", "sevennet-l3i5": "7net-l3i5"}
 """Names of the engines, and those of their weights in sevenn, which loads them through pickle."""
@@ -30,10 +29,7 @@ class SevenNet(Engine):
     @property
     def version(self) -> str:
         """That of the package, which holds the weights."""
-        try:
-            return f"sevenn {version('sevenn')}"
-        except PackageNotFoundError as error:
-            raise MissingPackageError(MISSING) from error
+        return package_version("sevenn", MISSING)
 
     def load(self) -> Any:
         """The calculator that sevenn makes, on the GPU where there is one."""

@@ -20,7 +20,7 @@ from inscape.results import Prediction
 from inscape.retrieval.measurements import Measurement, measurement
 from inscape.retrieval.rank import fit, fitted
 from inscape.scattering import Instrument, Setting, chosen_instrument
-from inscape.spectra import centres, native_energy_edges, rebin
+from inscape.spectra import centres, native_energy_edges, rebin, whole_powder
 from inscape.structures import Crystal, read_structure
 from inscape.threads import numpy_alone
 
@@ -182,10 +182,8 @@ def container(prediction: Prediction, kind: str | None = None) -> xr.Dataset:
     name = next((name for name in wanted if name in data), None)
     if name is None:
         raise DataError(f"{prediction!r} holds no {' and no '.join(wanted)}: make it with the kind 'powder' or 'dos'")
-    values = data[name].transpose(*(("energy",) if name == "dos" else ("q", "energy"))).values.astype(float)
-    if name == "powder" and "powder_multiphonon" in data:
-        values = values + data["powder_multiphonon"].sum("order").transpose("q", "energy").values
     dims = ("energy",) if name == "dos" else ("q", "energy")
+    values = (whole_powder(data) if name == "powder" else data[name].transpose(*dims)).values.astype(float)
     found = xr.Dataset({"intensity": (dims, values), "energy_edges": ("energy_edge", data["energy_edges"].values)})
     if name != "dos":
         found["q_edges"] = ("q_edge", data["q_edges"].values)

@@ -30,7 +30,7 @@ from inscape.simulation.cache import digest, kept, user_cache
 from inscape.simulation.charges import find_charges
 from inscape.simulation.relaxation import LARGEST_FORCE, relaxed, symmetrised
 from inscape.simulation.spectra import spectra_of
-from inscape.structures import Crystal, read_structure
+from inscape.structures import read_structure
 
 WORST_RESIDUAL = 0.05
 """A crystal in which larger forces are left than this, eV/Å, is warned of."""
@@ -171,8 +171,7 @@ def force_constants_of(
     """Force constants of whatever `simulate` takes, by the same road and from the same cache.
 
     The parameters are those of `simulate`, and so is what it raises. Files of spectra are refused: they hold no force
-    constants. Isotopes are looked at only: what will be refused
-    is refused before hours of work.
+    constants. Isotopes are looked at only, so that what will be refused is refused before hours of work.
     """
     if isinstance(structure, ForceConstants):
         return _charged(Computed(structure, "force constants"), born, born_from)
@@ -240,26 +239,6 @@ def _doubts(residual: float, share: float) -> list[str]:
             "atoms; take a larger length"
         )
     return found
-
-
-def computed_force_constants(
-    crystal: Crystal, engine: Engine, repetitions: ArrayLike, cache: Path, *, progress: Progress | None = None
-) -> ForceConstants:
-    """Force constants of a crystal in a potential, by finite displacements; each supercell is computed once.
-
-    Parameters
-    ----------
-    crystal
-        At rest, or nearly.
-    repetitions
-        Of the conventional cell, shape (3,) or (3, 3).
-    cache
-        Folder where the forces in each supercell are kept.
-    progress
-        Called after each supercell.
-    """
-    displacements = displace(crystal, repetitions)
-    return displacements.force_constants(computed_forces(displacements, engine, cache, progress=progress))
 
 
 def computed_forces(

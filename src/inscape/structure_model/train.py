@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import hashlib
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from tempfile import TemporaryFile
 from typing import Any
@@ -17,6 +16,7 @@ from torch import Tensor, nn
 from inscape.autoencoders import PCA, Autoencoder, load
 from inscape.errors import DataError
 from inscape.library import Library
+from inscape.metrics import HIGH_Q, LOW_Q
 from inscape.potentials.sevennet import N_FEATURES
 from inscape.spectra import centres, native_energy_edges, native_q_edges
 from inscape.structure_model import dataset
@@ -27,16 +27,19 @@ from inscape.structure_model.novelty import Novelty
 from inscape.structure_model.objectives import cut_cosine, dos_loss, heat_capacity_matrix, smoothing_matrix
 from inscape.structure_model.powder import PowderNetwork
 from inscape.structure_model.representation import N_LEVELS, cumulative_dos
-from inscape.training import WEIGHTS, Batches, Epoch, Header, fit_network, save_weights
+from inscape.training import (
+    WEIGHTS,
+    Batches,
+    Epoch,
+    Header,
+    crystal_bar,
+    fit_network,
+    names_digest,
+    save_weights,
+)
 
 MOST_KNOWN = 20_000
 """Training crystals, evenly taken from all, that novelty is measured against."""
-
-Progress = Callable[[int, int, str], None]
-
-LOW_Q = 0.5
-HIGH_Q = 8.0
-"""Powder cuts are compared in this range of |Q|, 1/Å."""
 
 
 def training_ids(library: Library, max_atoms: int) -> tuple[list[str], list[str]]:
@@ -105,7 +108,7 @@ def train_autoencoder(
     """
     source = Library(library)
     learn, tune = training_ids(source, max_atoms)
-    prepare(source, learn + tune, _printer(progress))
+    prepare(source, learn + tune, crystal_bar(progress, "features and targets"))
     rows, held_out = (spectra_rows(Samples(source, ids, kind), kind) for ids in (learn, tune))
     grids = {"energy_edges": (native_energy_edges(), "meV")}
     if kind == "powder":
@@ -169,7 +172,7 @@ def train_structure(
         raise DataError(f"kind = {kind!r}; expected one of {', '.join(TASKS)}")
     source = Library(library)
     learn, tune = training_ids(source, max_atoms)
-    prepare(source, learn + tune, _printer(progress))
+    prepare(source, learn + tune, crystal_bar(progress, "features and targets"))
     training, tuning = (Samples(source, ids, kind) for ids in (learn, tune))
     path = Path(output) if output is not None else WEIGHTS / f"structure-{kind}.safetensors"
     checkpoints = [Path(f"{path}.{member}.checkpoint") for member in range(members)]
@@ -207,7 +210,7 @@ def train_structure(
         class_name=f"structure-{kind}",
         parameters={"members": members, **task.parameters},
         grids={"energy_edges": {"values": native_energy_edges().tolist(), "unit": "meV"}},
-        data_digest=_digest(learn + tune),
+        data_digest=names_digest(learn + tune),
         ids=learn + tune,
         seed=random_state,
         extra={"tuning_loss": [min(e.validation or np.inf for e in h) for h in histories], "n_learn": len(learn)},
@@ -225,26 +228,8 @@ def _forget(checkpoints: Sequence[Path]) -> None:
 
 
 def _batches(samples: Samples) -> Batches:
-    digest = _digest(samples.names)
+    digest = names_digest(samples.names)
     return Batches(len(samples), lambda indices: [samples[i] for i in indices], digest)
-
-
-def _digest(ids: Sequence[str]) -> str:
-    return hashlib.sha256(",".join(ids).encode()).hexdigest()
-
-
-def _printer(progress: bool) -> Progress | None:
-    if not progress:
-        return None
-    from tqdm import tqdm
-
-    bar: Any = tqdm(unit="crystal", desc="features and targets")
-
-    def show(done: int, total: int, name: str) -> None:
-        bar.total = total
-        bar.update(done - bar.n)
-
-    return show
 
 
 class DosTask:

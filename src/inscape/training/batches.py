@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+import hashlib
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -32,6 +33,11 @@ class Batches:
     size: int
     batch: Callable[[Indices], Any]
     digest: str = ""
+
+
+def names_digest(names: Iterable[str]) -> str:
+    """The digest of samples that are told apart by their names."""
+    return hashlib.sha256(",".join(names).encode()).hexdigest()
 
 
 def batches_of(order: Indices, batch_size: int) -> Iterator[Indices]:

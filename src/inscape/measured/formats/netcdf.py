@@ -13,6 +13,7 @@ from inscape.measured.formats.hdf5 import has, words
 from inscape.measured.formats.options import Options
 from inscape.properties import complete_dos
 from inscape.results import PER_BARN, PER_MEV, Prediction
+from inscape.spectra import whole_powder
 
 NAME = "NetCDF file of inscape"
 
@@ -46,15 +47,6 @@ def read(file: h5py.File, options: Options) -> xr.Dataset:
         return make_measured(dos, None, energy_edges=edges, units=PER_MEV, attributes=attributes)
     if "powder" not in result.kinds:
         raise DataError("the result holds no powder map; make it with the kind 'powder'")
-    powder = result.powder.transpose("q", "energy").values.astype(float)
-    if "powder_multiphonon" in result.dataset:
-        powder = powder + result.powder_multiphonon.sum("order").transpose("q", "energy").values
+    powder = whole_powder(result.dataset).values.astype(float)
     edges_of = {f"{dim}_edges": result.dataset[f"{dim}_edges"].values for dim in ("q", "energy")}
     return make_measured(powder, None, **edges_of, units=PER_BARN, attributes=attributes)
-
-
-def write(dataset: xr.Dataset, path: Path) -> None:
-    """Everything, packed."""
-    packed = {"zlib": True, "complevel": 4, "shuffle": True}
-    encoding = dict.fromkeys(("intensity", "variance"), packed)
-    dataset.to_netcdf(path, engine="h5netcdf", encoding=encoding)
