@@ -52,7 +52,7 @@ def weights(library, tmp_path_factory):
     folder = tmp_path_factory.mktemp("weights")
     small = {"width": 16, "depth": 1, "n_components": 3, "epochs": 1}
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(dataset, "SevenNetFeatures", ElementFeatures)
+        patch.setattr(dataset, "NequixFeatures", ElementFeatures)
         for kind in ("dos", "powder"):
             path = folder / f"autoencoder-{kind}.safetensors"
             train_autoencoder(library.path, kind=kind, n_components=2, hidden=(8,), epochs=1, output=path)

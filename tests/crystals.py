@@ -9,6 +9,7 @@ import tarfile
 from dataclasses import dataclass, field, fields, replace
 
 import numpy as np
+import torch
 from ase import Atoms
 from ase.neighborlist import neighbor_list
 from ase.spacegroup import crystal
@@ -17,7 +18,7 @@ from phonopy.interface.vasp import get_vasp_structure_lines
 from phonopy.structure.atoms import PhonopyAtoms
 
 from inscape.lattice import ForceConstants, from_phonopy
-from inscape.potentials.sevennet import N_FEATURES
+from inscape.potentials import N_FEATURES, AtomFeatures
 
 CUTOFF = 3.9
 """Longest spring, Å; less than half of every supercell here."""
@@ -124,7 +125,8 @@ class ElementFeatures:
         first, lengths = neighbor_list("id", c.to_ase(), CUTOFF)
         nearest = [lengths[first == i].min() for i in range(c.n_atoms)]
         rows = [np.random.default_rng(int(z)).normal(size=(2, N_FEATURES)) for z in c.numbers]
-        return np.array([a + d * b for (a, b), d in zip(rows, nearest, strict=True)], dtype=np.float32)
+        found = np.array([a + d * b for (a, b), d in zip(rows, nearest, strict=True)], dtype=np.float32)
+        return AtomFeatures(torch.from_numpy(found), ())
 
 
 def spring_matrix(atoms, stiffness=1.0):

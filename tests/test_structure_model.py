@@ -13,7 +13,7 @@ import inscape.structure_model.dataset as dataset
 from crystals import BRUCITE, FEW, MATERIALS, QUARTZ, SILICON, ZINC_OXIDE, ElementFeatures
 from inscape.autoencoders import load
 from inscape.errors import DataError, LibraryError, WeightsError
-from inscape.potentials.sevennet import N_FEATURES
+from inscape.potentials import N_FEATURES
 from inscape.scattering import to_scattering
 from inscape.spectra import centres, native_energy_edges, native_q_edges, rebin, smooth, uniform_edges
 from inscape.structure_model import StructureModel, train_autoencoder, train_structure
@@ -71,7 +71,7 @@ def cell(crystal, *, permutation=None, repeat=(1, 1, 1), turn=None, origin=0.0):
         atoms.cell.array, atoms.get_scaled_positions(), atoms.numbers, atoms.get_masses(), (0,) * len(atoms),
         atoms.cell.array, np.eye(3), "P1", 1, np.eye(3, dtype=int)[None],
     )  # fmt: skip
-    return geometry(one), torch.from_numpy(features([one])[0])
+    return geometry(one), features([one])[0].invariants
 
 
 def atoms_in(*cells):
@@ -404,7 +404,7 @@ def test_samples_beyond_what_may_stay_in_memory_are_read_again(library, weights,
 
 
 def test_preparation_goes_on_where_it_stopped(library, weights, monkeypatch):
-    monkeypatch.setattr(dataset, "SevenNetFeatures", ElementFeatures)
+    monkeypatch.setattr(dataset, "NequixFeatures", ElementFeatures)
     learn, _ = training_ids(library, 40)
     file = library.path / dataset.DERIVED / f"{learn[1]}.npz"
     others = {p: p.stat().st_mtime_ns for p in file.parent.iterdir() if p != file}
@@ -466,7 +466,7 @@ def test_a_batch_is_as_good_as_one_by_one(model):
 
 
 def test_a_training_that_was_stopped_goes_on(library, weights, tmp_path, monkeypatch):
-    monkeypatch.setattr(dataset, "SevenNetFeatures", ElementFeatures)
+    monkeypatch.setattr(dataset, "NequixFeatures", ElementFeatures)
     options = {"kind": "dos", "width": 16, "depth": 1, "epochs": 3, "members": 1, "batch_size": 2}
     whole, stopped = tmp_path / "whole.safetensors", tmp_path / "stopped.safetensors"
     train_structure(library.path, output=whole, **options)
@@ -481,7 +481,7 @@ def test_a_training_that_was_stopped_goes_on(library, weights, tmp_path, monkeyp
 
 
 def test_principal_components_are_trained_too(library, weights, tmp_path, monkeypatch):
-    monkeypatch.setattr(dataset, "SevenNetFeatures", ElementFeatures)
+    monkeypatch.setattr(dataset, "NequixFeatures", ElementFeatures)
     path = train_autoencoder(library.path, kind="dos", family="pca", n_components=2, output=tmp_path / "p.safetensors")
     assert load(path).n_components == 2
 

@@ -39,6 +39,9 @@ Array = NDArray[np.floating]
 CAPTURED = 0.999
 """The default energy grid ends 10 % above the energy that holds this share of the density of states."""
 
+ROADS = ("code", "force-constants")
+"""From structure to spectra: by codes, or by force constants."""
+
 MASS_TOLERANCE = 0.02
 """Isotopes whose mass is within this share of the natural one count as a change of lengths alone: energies move by half
 of it, a hundredth."""
@@ -73,6 +76,7 @@ def predict(structure: Any, temperature: float = 300.0, plane: ArrayLike = HK0, 
 def predict_many(
     crystals: Sequence[Crystal],
     *,
+    road: str = "code",
     temperature: float = 300.0,
     plane: ArrayLike = HK0,
     **options: Any,
@@ -81,6 +85,10 @@ def predict_many(
 
     Parameters
     ----------
+    road
+        "code": densities of states and the codes of maps, decoded; milliseconds. "force-constants": the force constants
+        of all pairs of atoms, and from these exact lattice dynamics, with sharp branches and with any isotopes; tenths
+        of a second.
     temperature, plane, options
         Those of `inscape.settings.SpectraSettings`: ``kinds``, ``emax``, ``de``, ``qmax``, ``dq``, ``instrument``,
         ``ei``, ``ef``, ``multiphonon``, ``isotopes``. |Q| ends at 10 1/Å. The top of the energy grid is 10 % above the
@@ -96,12 +104,18 @@ def predict_many(
         Isotopes for which force constants are needed.
     """
     settings = SpectraSettings(temperature, plane, **options)
+    if road not in ROADS:
+        raise DataError(f"road is {road!r}; expected one of {', '.join(ROADS)}")
+    if road == "force-constants":
+        from inscape.simulation import direct_spectra  # lattice dynamics takes a second to load
+
+        return [direct_spectra(crystal, settings) for crystal in crystals]
     if settings.qmax > native_q_edges()[-1]:
         reach = native_q_edges()[-1]
         raise DataError(f"qmax is {settings.qmax} 1/Å; the powder model reaches {reach:g}, choose no more")
     asked = [of_isotopes(crystal, settings) for crystal in crystals]
     model = shipped_model()
-    structures = model([natural(crystal) for crystal in asked], settings.kinds)
+    structures = model([crystal.natural() for crystal in asked], settings.kinds)
     return [
         _prediction(crystal, structure, model, settings) for crystal, structure in zip(asked, structures, strict=True)
     ]
@@ -138,11 +152,6 @@ def _prediction(crystal: Crystal, structure: Structure, model: StructureModel, s
     )
 
 
-def natural(crystal: Crystal) -> Crystal:
-    """The crystal of the natural isotopes, for the models, which know no others."""
-    return replace(crystal, isotopes=(NATURAL,) * crystal.n_atoms) if any(crystal.isotopes) else crystal
-
-
 def of_isotopes(crystal: Crystal, settings: SpectraSettings) -> Crystal:
     """The crystal of the isotopes asked for, with the masses of the natural ones.
 
@@ -165,7 +174,7 @@ def of_isotopes(crystal: Crystal, settings: SpectraSettings) -> Crystal:
         )
     changed = replace(changed, masses=usual)
     maps = [kind for kind in settings.kinds if kind != "dos"]
-    if maps and not _in_proportion(scattering_lengths(natural(changed)), scattering_lengths(changed)):
+    if maps and not _in_proportion(scattering_lengths(changed.natural()), scattering_lengths(changed)):
         raise StructureError(
             f"isotopes change the interference between atoms, which the predicted {' and '.join(maps)} map holds for "
             "natural ones only: predict the kind dos alone, with an instrument such as TOSCA if you like, or take "

@@ -524,14 +524,20 @@ def _add_heat_capacity(dataset: xr.Dataset) -> None:
     _add(dataset, "heat_capacity", heat_capacity(*_complete_dos(dataset), TEMPERATURES))
 
 
+def novelty_warning(novelty: float, threshold: float) -> str | None:
+    """The warning of a chemistry that is foreign to the training data, None for one that is not."""
+    if not novelty > threshold:
+        return None
+    return (
+        f"novelty {novelty:.2f} is above {threshold:.2f}: this chemistry is foreign to the training data, "
+        "errors may be much larger than expected; inscape simulate needs no training data"
+    )
+
+
 def _novelty(novelty: float, threshold: float) -> dict[str, Value]:
+    warning = novelty_warning(novelty, threshold)
     found: dict[str, Value] = {"novelty": novelty, "novelty_threshold": threshold}
-    if novelty > threshold:
-        found["warning"] = (
-            f"novelty {novelty:.2f} is above {threshold:.2f}: this chemistry is foreign to the training data, "
-            "errors may be much larger than expected"
-        )
-    return found
+    return {**found, "warning": warning} if warning else found
 
 
 def _finite(value: float | None) -> float | None:

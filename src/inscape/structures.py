@@ -8,7 +8,7 @@ from __future__ import annotations
 import hashlib
 import warnings
 from collections import Counter
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from functools import cached_property, reduce
 from math import gcd
 from pathlib import Path
@@ -21,7 +21,7 @@ from numpy.typing import ArrayLike
 
 from inscape.cells.cell import Cell, checked_cell, one_line, wrapped
 from inscape.cells.files import FORMATS, cell_of_file, structure_files
-from inscape.cells.isotopes import FloatArray, IntArray, chosen_isotopes, isotope_masses, symbol_of
+from inscape.cells.isotopes import NATURAL, FloatArray, IntArray, chosen_isotopes, isotope_masses, symbol_of
 from inscape.cells.objects import cell_of_atoms, cell_of_pymatgen, is_pymatgen_structure
 from inscape.errors import StructureError
 
@@ -182,6 +182,14 @@ class Crystal:
     def kinds(self) -> IntArray:
         """One integer for each sort of atom, by element, isotope and mass, shape (n_atoms,): what symmetry maps."""
         return _kinds(self)
+
+    def natural(self) -> Crystal:
+        """The same crystal of the natural isotopes; symmetry and order of atoms stay those of the isotopes."""
+        isotopes = np.array(self.isotopes, dtype=np.int64)
+        if not isotopes.any():
+            return self
+        masses = np.where(isotopes == NATURAL, self.masses, isotope_masses(self.numbers, 0 * isotopes))
+        return replace(self, isotopes=(NATURAL,) * self.n_atoms, masses=masses)
 
     def with_isotopes(self, choice: Mapping[str | int, str | int]) -> Crystal:
         """The same crystal of other isotopes, which have other masses and scatter neutrons differently.

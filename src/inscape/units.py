@@ -22,6 +22,9 @@ THZ = 4.135667696
 INVERSE_CM = 0.1239841984
 """1 cm⁻¹ in meV."""
 
+MODE_ENERGY = 64.6541513
+"""ħ √(1 eV Å⁻² u⁻¹), meV: energy of a mode whose dynamical matrix is 1 eV/Å²/u."""
+
 GAS_CONSTANT = 8.314462618
 """Molar gas constant, J mol⁻¹ K⁻¹."""
 

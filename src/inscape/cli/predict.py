@@ -25,6 +25,13 @@ def predict(
     structures: Annotated[
         list[Path], typer.Argument(help="Structure files (CIF, POSCAR, extended XYZ, all that ASE reads) or folders.")
     ],
+    road: Annotated[
+        str,
+        typer.Option(
+            help="code: by codes of the maps, in milliseconds; force-constants: by those of all pairs of atoms, and "
+            "exact lattice dynamics, in tenths of a second."
+        ),
+    ] = "code",
     output: spectra.Output = Path("."),
     temperature: spectra.Temperature = 300.0,
     plane: spectra.PlaneText = "HK0",
@@ -64,7 +71,8 @@ def predict(
         multiphonon=multiphonon,
         order=order,
     )
-    done, failed = _predict_all(structures, spectra.output_folder(output), shared, plot=not no_plot)
+    options = {**shared, "road": road}
+    done, failed = _predict_all(structures, spectra.output_folder(output), options, plot=not no_plot)
     spectra.print_outcome(done, failed, as_json=as_json)
 
 

@@ -15,6 +15,9 @@ app = typer.Typer(help="Train the models that predict, from a library of spectra
 
 RunFile = Annotated[Path, typer.Argument(metavar="RUN.toml", help="Run file: the parameters of the training.")]
 LibraryPath = Annotated[Path, typer.Option("--library", "-l", help="Folder of the library to learn from.")]
+Archives = Annotated[
+    Path | None, typer.Option(help="Folder of the phonondb's archives, to learn force constants or charges from.")
+]
 Output = Annotated[Path | None, typer.Option("--output", "-o", help="File to write; the shipped one unless given.")]
 Minutes = Annotated[float | None, typer.Option(help="Stop after this time; the same command goes on there.")]
 
@@ -29,11 +32,15 @@ def autoencoder(run: RunFile, library: LibraryPath, output: Output = None, minut
 
 
 @app.command("structure")
-def structure(run: RunFile, library: LibraryPath, output: Output = None, minutes: Minutes = None) -> None:
-    """Train the model that predicts codes and densities of states from structures."""
+def structure(
+    run: RunFile, library: LibraryPath, archives: Archives = None, output: Output = None, minutes: Minutes = None
+) -> None:
+    """Train the model that predicts codes, densities of states or force constants from structures."""
     settings = read_run_file(run)
     from inscape.structure_model import train_structure
 
+    if archives is not None:
+        settings["archives"] = archives
     _train(train_structure, run, library, settings, output, minutes)
 
 

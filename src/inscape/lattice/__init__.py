@@ -9,10 +9,13 @@ if TYPE_CHECKING:
     from inscape.lattice.exchange import from_euphonic, spectrum_from_euphonic, spectrum_to_euphonic, to_euphonic
     from inscape.lattice.force_constants import ForceConstants, from_phonopy
     from inscape.lattice.modes import Modes, mesh_spacing, modes_at, modes_on_mesh
+    from inscape.lattice.pairs import from_pairs
     from inscape.lattice.reading import is_calculation, read_born_charges, read_force_constants
+    from inscape.lattice.targets import DynamicsTargets
 
 __all__ = [
     "Displacements",
+    "DynamicsTargets",
     "ForceConstants",
     "Modes",
     "boundary_share",
@@ -20,6 +23,7 @@ __all__ = [
     "check_repetitions",
     "displace",
     "from_euphonic",
+    "from_pairs",
     "from_phonopy",
     "is_calculation",
     "mesh_spacing",
@@ -41,6 +45,8 @@ _HOME = {
         "displacements": ("Displacements", "check_repetitions", "displace", "repetitions_of_length"),
         "exchange": ("from_euphonic", "spectrum_from_euphonic", "spectrum_to_euphonic", "to_euphonic"),
         "modes": ("Modes", "mesh_spacing", "modes_at", "modes_on_mesh"),
+        "pairs": ("from_pairs",),
+        "targets": ("DynamicsTargets",),
         "reading": ("is_calculation", "read_born_charges", "read_force_constants"),
     }.items()
     for name in names

@@ -11,6 +11,7 @@ of 10 to 30 atoms modes are then off by 0.01 to 1 meV. `ewald_splitting` chooses
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from functools import partial
 
 import numpy as np
@@ -35,6 +36,9 @@ COMPONENTS = ((0, 0), (1, 1), (2, 2), (0, 1), (0, 2), (1, 2))
 
 SPREAD = 3.2
 """Smearing times half the shortest period of the supercell: erfc(3.2) = 6·10⁻⁶ of the real-space part is left there."""
+
+SCREENING = 1.2
+"""Length of `screened_splitting`, Å: erfc(r/1.2 Å) of the part in real space is left at a distance r."""
 
 SMALLEST_WEIGHT = 1e-7
 """The sum over G ends where its Gaussian has fallen to this."""
@@ -68,7 +72,19 @@ def ewald_splitting(
     steps = np.stack(np.meshgrid(*[np.arange(-2, 3)] * 3), axis=-1).reshape(-1, 3)
     periods = steps[np.any(steps != 0, axis=1)] @ supercell
     shortest = np.sqrt(np.einsum("ia,ab,ib->i", periods, np.linalg.inv(dielectric), periods).min())
-    smearing = SPREAD / (2 * np.pi * shortest / 2)
+    return _splitting(SPREAD / (2 * np.pi * shortest / 2), primitive, dielectric)
+
+
+def screened_splitting(primitive: NDArray[np.float64], dielectric: NDArray[np.float64]) -> dict[str, float]:
+    """A splitting that no supercell enters: the part in real space ends within `SCREENING` of each atom, Å.
+
+    What is left without the sum over dipoles then means the same in all crystals.
+    """
+    return _splitting(np.sqrt(np.trace(dielectric) / 3) / (2 * np.pi * SCREENING), primitive, dielectric)
+
+
+def _splitting(smearing: float, primitive: NDArray[np.float64], dielectric: NDArray[np.float64]) -> dict[str, float]:
+    """A smearing, and the largest G that it needs."""
     cutoff = 2 * smearing * np.sqrt(-np.log(SMALLEST_WEIGHT) / np.linalg.eigvalsh(dielectric).min())
     corners = np.stack(np.meshgrid(*[(-0.5, 0.5)] * 3), axis=-1).reshape(-1, 3) @ np.linalg.inv(primitive).T
     cutoff += np.linalg.norm(corners, axis=1).max()  # q + G shall be complete, wherever q lies in the zone
@@ -90,17 +106,44 @@ def short_range(matrix: DynamicalMatrix) -> DynamicalMatrix:
     """
     if not isinstance(matrix, DynamicalMatrixGL):
         return matrix
-    back = DynmatToForceConstants(matrix.primitive, matrix.supercell, is_full_fc=False)
-    zone = BrillouinZone(np.asarray(np.linalg.inv(matrix.primitive.cell), dtype=np.float64))
-    zone.run(back.commensurate_points)
-    q = np.array([points[0] for points in zone.shortest_qpoints])  # the sum is that of the first zone
     whole = DynamicalMatrix(matrix.supercell, matrix.primitive, matrix.force_constants)
-    matrices = np.asarray(get_dynamical_matrices_at_qpoints(whole, q))
-    back.commensurate_points = q
-    back.dynamical_matrices = list(matrices - _dipoles(matrix, q, np.zeros_like(q)))
+
+    def matrices(q: NDArray[np.float64]) -> NDArray[np.complex128]:
+        return np.asarray(get_dynamical_matrices_at_qpoints(whole, q)) - dipole_matrices(matrix, q, np.zeros_like(q))
+
+    return DynamicalMatrix(matrix.supercell, matrix.primitive, from_commensurate(matrix, matrices))
+
+
+def commensurate_points(matrix: DynamicalMatrix) -> NDArray[np.float64]:
+    """Wave vectors commensurate with the supercell, each in the first Brillouin zone, for `from_commensurate`.
+
+    Shape (n_q, 3), fractions of the primitive reciprocal lattice.
+    """
+    points = DynmatToForceConstants(matrix.primitive, matrix.supercell, is_full_fc=False).commensurate_points
+    zone = BrillouinZone(np.asarray(np.linalg.inv(matrix.primitive.cell), dtype=np.float64))
+    zone.run(points)
+    return np.array([nearest[0] for nearest in zone.shortest_qpoints])
+
+
+def from_commensurate(
+    matrix: DynamicalMatrix, matrices: Callable[[NDArray[np.float64]], NDArray[np.complex128]]
+) -> NDArray[np.float64]:
+    """Compact force constants, shape (n_atoms, n_supercell, 3, 3), from dynamical matrices at wave vectors.
+
+    Parameters
+    ----------
+    matrix
+        Of the same cells.
+    matrices
+        Gives those at the wave vectors that are commensurate with the supercell, each in the first Brillouin zone, for
+        which sums over dipoles are made; shape (n_q, 3) in fractions of the reciprocal lattice.
+    """
+    back = DynmatToForceConstants(matrix.primitive, matrix.supercell, is_full_fc=False)
+    back.commensurate_points = commensurate_points(matrix)
+    back.dynamical_matrices = list(matrices(back.commensurate_points))
     back.run()
     assert back.force_constants is not None
-    return DynamicalMatrix(matrix.supercell, matrix.primitive, back.force_constants)
+    return np.asarray(back.force_constants)
 
 
 def dynamical_matrices(
@@ -127,7 +170,7 @@ def dynamical_matrices(
     """
     found = np.asarray(get_dynamical_matrices_at_qpoints(short, q))
     if isinstance(matrix, DynamicalMatrixGL):
-        found += _dipoles(matrix, q, directions)
+        found += dipole_matrices(matrix, q, directions)
     elif isinstance(matrix, DynamicalMatrixNAC):
         _approach_gamma(found, matrix, q, directions)
     return found
@@ -146,17 +189,31 @@ def _approach_gamma(
         found[index] = get_dynamical_matrices_at_qpoints(matrix, q[index], nac_q_direction=fractional)
 
 
-def _dipoles(
-    matrix: DynamicalMatrixGL, q: NDArray[np.float64], directions: NDArray[np.float64]
+def dipole_matrices(
+    matrix: DynamicalMatrixGL,
+    q: NDArray[np.float64],
+    directions: NDArray[np.float64],
+    splitting: Mapping[str, float] | None = None,
 ) -> NDArray[np.complex128]:
     """Z_d·T_dd'·Z_d'/√(M_d M_d') with T of `_dipole_sums`, less the Hermitian part of its sum over d' at q = 0.
 
-    Shape (n_q, 3 n_atoms, 3 n_atoms), eV/Å²/u.
+    Parameters
+    ----------
+    q, directions
+        As of `dynamical_matrices`.
+    splitting
+        That of `ewald_splitting` for the supercell of the matrix unless given.
+
+    Returns
+    -------
+    NDArray
+        Shape (n_q, 3 n_atoms, 3 n_atoms), eV/Å²/u.
     """
+    split = splitting or ewald_splitting(matrix.supercell.cell, matrix.primitive.cell, matrix.dielectric_constant)
     n_atoms = len(matrix.primitive)
     first, second = np.triu_indices(n_atoms)
     none = np.zeros((1, 3))
-    sums = _dipole_sums(matrix, np.vstack([q, none]), np.vstack([directions, none]), first, second)
+    sums = _dipole_sums(matrix, np.vstack([q, none]), np.vstack([directions, none]), (first, second), split)
     roots = np.sqrt(matrix.normalization_masses)
     charges = matrix.born / roots[:, None, None]
     contraction = np.stack([_pair_charges(charges[first], charges[second], a, b) for a, b in COMPONENTS], axis=-1)
@@ -175,8 +232,8 @@ def _dipole_sums(
     matrix: DynamicalMatrixGL,
     q: NDArray[np.float64],
     directions: NDArray[np.float64],
-    first: NDArray[np.intp],
-    second: NDArray[np.intp],
+    pairs: tuple[NDArray[np.intp], NDArray[np.intp]],
+    split: Mapping[str, float],
 ) -> NDArray[np.float64]:
     """T_dd' = Σ_G K K exp(−K·ε·K/4Λ²)/(K·ε·K) exp(iG·(r_d − r_d')), K = q + G, for pairs of atoms d, d'.
 
@@ -188,9 +245,8 @@ def _dipole_sums(
     NDArray
         `COMPONENTS` of the tensors, real and imaginary parts, shape (n_q, 6, 2, n_pairs).
     """
-    steps = matrix.primitive.positions[first] - matrix.primitive.positions[second]
+    steps = matrix.primitive.positions[pairs[0]] - matrix.primitive.positions[pairs[1]]
     starts = q @ np.linalg.inv(matrix.primitive.cell).T
-    split = ewald_splitting(matrix.supercell.cell, matrix.primitive.cell, matrix.dielectric_constant)
     half = _half_of_lattice(matrix.primitive.cell, split["G_cutoff"])
     terms = partial(_terms, matrix, split["Lambda"])
     found = np.zeros((len(q), 6, 2, len(steps)))

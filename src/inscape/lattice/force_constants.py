@@ -200,10 +200,18 @@ def _check_sum_rule(compact: NDArray[np.float64], own: NDArray[np.integer]) -> N
         )
 
 
-def new_phonopy(cell: PhonopyAtoms, supercell: Any, primitive: Any) -> Phonopy:
-    """A phonopy object of a cell and the matrices of its supercell and primitive cell, at the tolerance used here."""
+def new_phonopy(cell: PhonopyAtoms, supercell: Any, primitive: Any, *, symmetry: bool = True) -> Phonopy:
+    """A phonopy object of a cell and the matrices of its supercell and primitive cell, at the tolerance used here.
+
+    The ``symmetry`` of the supercell is needed to make displacements only.
+    """
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", message="primitive_matrix defaulted to 'auto'")  # "auto" is what is meant
         return Phonopy(
-            cell, supercell_matrix=supercell, primitive_matrix=primitive, symprec=PHONOPY_SYMPREC, log_level=0
+            cell,
+            supercell_matrix=supercell,
+            primitive_matrix=primitive,
+            symprec=PHONOPY_SYMPREC,
+            is_symmetry=symmetry,
+            log_level=0,
         )

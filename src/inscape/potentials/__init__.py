@@ -4,12 +4,21 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from inscape.potentials.abstract import Engine
+    from inscape.potentials.features import N_FEATURES, AtomFeatures, NequixFeatures
     from inscape.potentials.named import engine, engine_names
-    from inscape.potentials.sevennet import SevenNetFeatures, neighbours
+    from inscape.potentials.neighbour_list import neighbours
 
-__all__ = ["Engine", "SevenNetFeatures", "engine", "engine_names", "neighbours"]
+__all__ = ["N_FEATURES", "AtomFeatures", "Engine", "NequixFeatures", "engine", "engine_names", "neighbours"]
 
-_HOME = {"Engine": "abstract", "engine": "named", "engine_names": "named"}
+_HOME = {
+    "AtomFeatures": "features",
+    "Engine": "abstract",
+    "N_FEATURES": "features",
+    "NequixFeatures": "features",
+    "engine": "named",
+    "engine_names": "named",
+    "neighbours": "neighbour_list",
+}
 
 
 def __getattr__(name: str) -> Any:
@@ -17,4 +26,4 @@ def __getattr__(name: str) -> Any:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     from importlib import import_module
 
-    return getattr(import_module(f"{__name__}.{_HOME.get(name, 'sevennet')}"), name)
+    return getattr(import_module(f"{__name__}.{_HOME[name]}"), name)

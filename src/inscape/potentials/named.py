@@ -14,7 +14,7 @@ GROUP = "inscape.engines"
 OWN = {
     "sevennet-0": "inscape.potentials.sevennet_forces:SevenNet",
     "sevennet-l3i5": "inscape.potentials.sevennet_forces:SevenNet",
-    "nequix-oam-1-pft": "inscape.potentials.nequix_forces:Nequix",
+    "nequix-oam-1-pft": "inscape.potentials.nequix_forces:NequixEngine",
     "chgnet": "inscape.potentials.chgnet_forces:CHGNet",
 }
 """Engines of this package, and where their classes are."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +28,8 @@ from inscape.scattering.plane import HK0
 from inscape.settings import SpectraSettings
 from inscape.simulation.cache import digest, kept, user_cache
 from inscape.simulation.charges import find_charges
+from inscape.simulation.computed import Computed
+from inscape.simulation.direct import DIRECT, predicted_force_constants
 from inscape.simulation.relaxation import LARGEST_FORCE, relaxed, symmetrised
 from inscape.simulation.spectra import spectra_of
 from inscape.structures import read_structure
@@ -68,7 +70,8 @@ def simulate(
         what `inscape.read_force_constants` takes (files of phonopy, CASTEP or Euphonic, archives of the phonondb).
     engine
         Name of an interatomic potential (`inscape.potentials.engine_names`), ``ase:package.module:factory`` for any
-        calculator of ASE, or an `inscape.potentials.Engine`.
+        calculator of ASE, or an `inscape.potentials.Engine`. Or "direct": force constants by the structure model, in
+        one pass, of the crystal as it is; nothing is relaxed, displaced or kept.
     temperature
         Of the maps, K.
     plane
@@ -128,31 +131,7 @@ def simulate(
         cache=cache,
         progress=progress,
     )
-    return spectra_of(
-        found.force_constants, settings, engine=found.engine, warnings=found.warnings, extra=found.attributes
-    )
-
-
-@dataclass(frozen=True, eq=False)
-class Computed:
-    """Force constants and where they come from.
-
-    Parameters
-    ----------
-    force_constants
-        Of the crystal.
-    engine
-        What made them.
-    warnings
-        Why they are not to be trusted.
-    attributes
-        Further attributes of results: ``supercell``, ``relaxed``, ``born_source`` and such.
-    """
-
-    force_constants: ForceConstants
-    engine: str
-    warnings: tuple[str, ...] = ()
-    attributes: Mapping[str, Any] = field(default_factory=dict)
+    return spectra_of(found, settings)
 
 
 def force_constants_of(
@@ -173,24 +152,18 @@ def force_constants_of(
     The parameters are those of `simulate`, and so is what it raises. Files of spectra are refused: they hold no force
     constants. Isotopes are looked at only, so that what will be refused is refused before hours of work.
     """
-    if isinstance(structure, ForceConstants):
-        return _charged(Computed(structure, "force constants"), born, born_from)
-    if isinstance(structure, str | Path):
-        place = Path(structure).expanduser()
-        if place.suffix == ".nc":
-            raise ForceConstantsError(
-                f"{place}: a file of spectra holds no force constants; give the structure or calculation itself, as "
-                "inscape simulate takes it (what it has computed is kept)"
-            )
-        if is_calculation(place):
-            found = Computed(read_force_constants(place), f"force constants of {place.name}")
-            return _charged(found, born, born_from)
+    existing = _existing(structure)
+    if existing is not None:
+        return _charged(existing, born, born_from)
     if supercell is not None:
         supercell = check_repetitions(supercell)
-    potential = engine_by_name(engine) if isinstance(engine, str) else engine
-    crystal = symmetrised(read_structure(structure))
+    crystal = read_structure(structure)
     if isotopes:
         crystal.with_isotopes(isotopes)
+    if engine == DIRECT:
+        return _charged(predicted_force_constants(crystal), born, born_from)
+    potential = engine_by_name(engine) if isinstance(engine, str) else engine
+    crystal = symmetrised(crystal)
     charges, source = find_charges(crystal, born, born_from)
     folder = Path(cache).expanduser() if cache is not None else user_cache() / "forces"
     warnings = []
@@ -216,8 +189,25 @@ def force_constants_of(
         force_constants.with_charges(charges) if charges else force_constants,
         f"{potential.name} ({potential.version})",
         (*warnings, *_doubts(residual, share)),
-        attributes,
+        attributes=attributes,
     )
+
+
+def _existing(structure: Any) -> Computed | None:
+    """Force constants that are there already; None for a structure."""
+    if isinstance(structure, ForceConstants):
+        return Computed(structure, "force constants")
+    if not isinstance(structure, str | Path):
+        return None
+    place = Path(structure).expanduser()
+    if place.suffix == ".nc":
+        raise ForceConstantsError(
+            f"{place}: a file of spectra holds no force constants; give the structure or calculation itself, as "
+            "inscape simulate takes it (what it has computed is kept)"
+        )
+    if not is_calculation(place):
+        return None
+    return Computed(read_force_constants(place), f"force constants of {place.name}")
 
 
 def _charged(found: Computed, born: str | Path | None, born_from: str | Path | None) -> Computed:
@@ -225,7 +215,8 @@ def _charged(found: Computed, born: str | Path | None, born_from: str | Path | N
     charges, source = find_charges(found.force_constants.crystal, born, born_from)
     if not charges:
         return found
-    return Computed(found.force_constants.with_charges(charges), found.engine, attributes={"born_source": source})
+    charged = found.force_constants.with_charges(charges)
+    return replace(found, force_constants=charged, attributes={**found.attributes, "born_source": source})
 
 
 def _doubts(residual: float, share: float) -> list[str]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
@@ -25,6 +25,7 @@ from inscape.scattering import (
     to_scattering,
 )
 from inscape.settings import SpectraSettings
+from inscape.simulation.computed import Computed
 from inscape.spectra import centres, uniform_edges
 from inscape.structures import Crystal
 
@@ -38,32 +39,23 @@ NAMED = 4
 """So many of the wave vectors where modes are imaginary are named in it; the file names all."""
 
 
-def spectra_of(
-    force_constants: ForceConstants,
-    settings: SpectraSettings,
-    *,
-    engine: str,
-    warnings: Iterable[str] = (),
-    extra: Mapping[str, Any] | None = None,
-) -> Prediction:
+def spectra_of(computed: Computed, settings: SpectraSettings) -> Prediction:
     """Spectra of force constants: density of states, powder map and single-crystal map by lattice dynamics.
 
     Parameters
     ----------
+    computed
+        Force constants, and why they are not to be trusted; a polar crystal without Born charges and imaginary modes
+        are added to that.
     settings
         What is asked for; with isotopes, masses change, and with them all modes.
-    engine
-        What made the force constants.
-    warnings
-        Why they are not to be trusted; a polar crystal without Born charges and imaginary modes are added.
-    extra
-        Further attributes of the result.
 
     Returns
     -------
     Prediction
         The area of each atom's density of states is 3 less the weight of its imaginary modes.
     """
+    force_constants = computed.force_constants
     if settings.isotopes:
         force_constants = force_constants.with_isotopes(settings.isotopes)
     crystal = force_constants.crystal
@@ -71,9 +63,9 @@ def spectra_of(
     imaginary = imaginary_modes(modes)
     top = settings.emax or max(1.1 * float(modes.energies.max()), 5.0)
     edges = uniform_edges(top, settings.de, name="energy")
-    found = [*warnings, *missing_charges(force_constants)]
+    found = [*computed.warnings, *missing_charges(force_constants)]
     if imaginary.share > WORST_IMAGINARY:
-        found.append(_instability(imaginary))
+        found.append(f"{_instability(imaginary)}: {computed.unstable}")
     powder = _powder(force_constants, modes, edges, settings) if "powder" in settings.kinds else {}
     seen = settings.observation.spectra(
         lambda: phonon_orders(modes, edges, settings.temperature, order=1),
@@ -90,7 +82,7 @@ def spectra_of(
         **powder,
         **(_plane(force_constants, modes, edges, settings) if "crystal" in settings.kinds else {}),
         seen=seen,
-        engine=engine,
+        engine=computed.engine,
         extra={
             **settings.attributes,
             "born_charges": int(force_constants.has_born),
@@ -98,7 +90,7 @@ def spectra_of(
             "imaginary_lowest_meV": imaginary.lowest,
             "imaginary_q": _words(imaginary.q),
             "imaginary_points": "; ".join(f"{_words(q)}: {energy:.2f} meV" for q, energy in imaginary.points),
-            **(extra or {}),
+            **computed.attributes,
             **({"warning": "; ".join(found)} if found else {}),
         },
     )
@@ -110,7 +102,7 @@ def _instability(imaginary: ImaginaryModes) -> str:
     others = f" and {len(imaginary.points) - NAMED} more" if len(imaginary.points) > NAMED else ""
     return (
         f"{imaginary.share:.1%} of the modes are imaginary, down to {imaginary.lowest:.1f} meV, at q = "
-        f"{places}{others}, and left out: the crystal is unstable in these force constants"
+        f"{places}{others}, and left out"
     )
 
 

@@ -14,7 +14,7 @@ from torch import Tensor
 
 from inscape.errors import LibraryError
 from inscape.library import Library
-from inscape.potentials import SevenNetFeatures
+from inscape.potentials import NequixFeatures
 from inscape.scattering import PlaneGrid, scattering_lengths, self_part
 from inscape.scattering.plane import HK0
 from inscape.spectra import centres, native_energy_edges, native_q_edges
@@ -25,7 +25,7 @@ from inscape.structure_model.representation import N_LEVELS, relative_density
 from inscape.structures import Crystal
 
 Array = NDArray[np.floating]
-DERIVED = "derived-5"
+DERIVED = "derived-6"
 BATCH = 32
 KEPT_BYTES = 4_000_000_000
 """Of samples that stay in memory."""
@@ -66,7 +66,7 @@ TARGETS = {
 """What has to be read to learn each kind of spectrum."""
 
 
-def derive(library: Library, name: str, crystal: Crystal, features: Array) -> dict[str, NDArray[Any]]:
+def derive(library: Library, name: str, crystal: Crystal, features: Tensor) -> dict[str, NDArray[Any]]:
     """Inputs and targets of one crystal: its maps as relative densities."""
     a = library.arrays(
         name, "partial_dos", "displacements", "powder", "crystal", "points", "point_vectors", "h_edges", "k_edges"
@@ -82,7 +82,7 @@ def derive(library: Library, name: str, crystal: Crystal, features: Array) -> di
 
     return {
         **atoms.arrays(),
-        "features": features.astype(np.float32),
+        "features": features.numpy(),
         "partial_dos": a["partial_dos"],
         "kernel": cut_kernel(a["partial_dos"], atoms.weights.numpy(), edges, N_LEVELS),
         "powder": density(a["powder"], q),
@@ -98,7 +98,7 @@ def prepare(library: Library, names: Sequence[str], progress: Callable[[int, int
     folder = library.path / DERIVED
     folder.mkdir(exist_ok=True)
     missing = [n for n in names if not (folder / f"{n}.npz").exists()]
-    potential = SevenNetFeatures()
+    potential = NequixFeatures()
     for start in range(0, len(missing), BATCH):
         batch = missing[start : start + BATCH]
         crystals = [library.crystal(n) for n in batch]
@@ -106,7 +106,7 @@ def prepare(library: Library, names: Sequence[str], progress: Callable[[int, int
             zip(batch, crystals, potential(crystals), strict=True), start=start + 1
         ):
             scratch = folder / f".{name}.{os.getpid()}.npz"
-            np.savez(scratch, **derive(library, name, crystal, features))  # type: ignore[arg-type]
+            np.savez(scratch, **derive(library, name, crystal, features.invariants))  # type: ignore[arg-type]
             scratch.rename(folder / f"{name}.npz")
             if progress is not None:
                 progress(count, len(missing), name)

@@ -16,7 +16,7 @@ from torch import Tensor, nn
 
 from inscape.autoencoders import load
 from inscape.errors import WeightsError
-from inscape.potentials import SevenNetFeatures
+from inscape.potentials import AtomFeatures, NequixFeatures
 from inscape.spectra import centres, native_energy_edges
 from inscape.structure_model.field import FieldNetwork, Springs
 from inscape.structure_model.geometry import Geometry, geometry
@@ -101,17 +101,17 @@ class StructureModel:
 
     def __init__(self, folder: str | Path = WEIGHTS) -> None:
         folder = Path(folder)
-        self.features = SevenNetFeatures()
+        self.features = NequixFeatures()
         tensors, self.header = load_weights(folder / "structure-dos.safetensors", class_name="structure-dos")
-        self.dos = _members(tensors, self.header, DosNetwork)
+        self.dos = networks_in(tensors, self.header, DosNetwork)
         known = below("novelty.", _single(tensors))
         self.novelty = Novelty(self.header.parameters["n_features"], len(known["known"]))
         self.novelty.load_state_dict(known)
         tensors, header = load_weights(folder / "structure-powder.safetensors", class_name="structure-powder")
-        self.powder = _members(tensors, header, PowderNetwork)
+        self.powder = networks_in(tensors, header, PowderNetwork)
         powder_digest = header.digest
         tensors, header = load_weights(folder / "structure-crystal.safetensors", class_name="structure-crystal")
-        self.crystal = _members(tensors, header, FieldNetwork)[0]
+        self.crystal = networks_in(tensors, header, FieldNetwork)[0]
         self.autoencoders: dict[str, Any] = {
             k: load(folder / f"autoencoder-{k}.safetensors") for k in ("dos", "powder")
         }
@@ -128,7 +128,7 @@ class StructureModel:
         kinds: Sequence[str] = KINDS,
         *,
         partial_dos: Sequence[Array] | None = None,
-        features: Sequence[Array] | None = None,
+        features: Sequence[AtomFeatures] | None = None,
     ) -> list[Structure]:
         """Predict crystals, all in one batch.
 
@@ -143,7 +143,7 @@ class StructureModel:
         """
         found = self.features(crystals) if features is None else features
         geometries = [geometry(c) for c in crystals]
-        atoms = gather([torch.from_numpy(f) for f in found], geometries)
+        atoms = gather([f.invariants for f in found], geometries)
         sizes = atoms.counts.tolist()
         edges = native_energy_edges()
         widths = np.diff(edges)
@@ -174,6 +174,12 @@ class StructureModel:
             )
             for i, p in enumerate(partial)
         ]  # fmt: skip
+
+    @torch.inference_mode()
+    def novelty_of(self, crystals: Sequence[Crystal], features: Sequence[AtomFeatures]) -> list[float]:
+        """Novelty of crystals whose features are known; above 1 foreign."""
+        atoms = gather([f.invariants for f in features], [geometry(c) for c in crystals])
+        return [float(value) for value in self.novelty(atoms)]
 
     def _powder(self, atoms: Atoms, geometries: Sequence[Geometry], partial: Sequence[Array]) -> tuple[Array, Array]:
         """Codes (n, n_components) and ρ (n, n_q, n_levels)."""
@@ -254,7 +260,7 @@ def _single(tensors: dict[str, Tensor]) -> dict[str, Tensor]:
     return {k: v.float() if v.is_floating_point() else v for k, v in tensors.items()}
 
 
-def _members(tensors: dict[str, Tensor], header: Header, kind: type[Network]) -> list[Network]:
+def networks_in(tensors: dict[str, Tensor], header: Header, kind: type[Network]) -> list[Network]:
     """The networks in a file, in evaluation mode."""
     parameters = dict(header.parameters)
     found = []

@@ -11,29 +11,27 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor, nn
+from torch import Tensor
 
-from inscape.autoencoders import PCA, Autoencoder, load
+from inscape.autoencoders import PCA, Autoencoder
 from inscape.errors import DataError
 from inscape.library import Library
-from inscape.metrics import HIGH_Q, LOW_Q
-from inscape.potentials.sevennet import N_FEATURES
-from inscape.spectra import centres, native_energy_edges, native_q_edges
+from inscape.spectra import native_energy_edges, native_q_edges
 from inscape.structure_model import dataset
 from inscape.structure_model.dataset import Sample, Samples, atoms_of, prepare
-from inscape.structure_model.field import FieldNetwork
-from inscape.structure_model.network import DosNetwork
+from inscape.structure_model.dynamics import DynamicsSamples
 from inscape.structure_model.novelty import Novelty
-from inscape.structure_model.objectives import cut_cosine, dos_loss, heat_capacity_matrix, smoothing_matrix
-from inscape.structure_model.powder import PowderNetwork
 from inscape.structure_model.representation import N_LEVELS, cumulative_dos
+from inscape.structure_model.tasks import TASKS
 from inscape.training import (
     WEIGHTS,
     Batches,
     Epoch,
     Header,
+    below,
     crystal_bar,
     fit_network,
+    load_weights,
     names_digest,
     save_weights,
 )
@@ -150,6 +148,8 @@ def train_structure(
     epochs: int = 40,
     max_atoms: int = 40,
     random_state: int = 0,
+    archives: str | Path | None = None,
+    start: str | Path | None = None,
     output: str | Path | None = None,
     minutes: float | None = None,
     progress: bool = False,
@@ -161,22 +161,28 @@ def train_structure(
     kind
         "dos": the atom-resolved density of states. "powder": the code of ``autoencoder-powder``, which has to lie
         beside the output, trained before. "crystal": codes of single-crystal maps, with the autoencoder they belong to.
+        "force-constants": those of all pairs of atoms; "charges": Born charges and dielectric tensor.
     members
         Networks trained alike from other random weights, whose predictions are averaged.
     width, depth
         Of the network.
     n_components
         Length of the code ("crystal" only; the powder code has the autoencoder's).
+    archives
+        Folder of the archives that the library was built from ("force-constants" and "charges", the first time).
+    start
+        Weights of the same kind to go on from, instead of random ones.
     """
     if kind not in TASKS:
         raise DataError(f"kind = {kind!r}; expected one of {', '.join(TASKS)}")
     source = Library(library)
     learn, tune = training_ids(source, max_atoms)
-    prepare(source, learn + tune, crystal_bar(progress, "features and targets"))
-    training, tuning = (Samples(source, ids, kind) for ids in (learn, tune))
     path = Path(output) if output is not None else WEIGHTS / f"structure-{kind}.safetensors"
     checkpoints = [Path(f"{path}.{member}.checkpoint") for member in range(members)]
     task = TASKS[kind](width, depth, n_components, path.parent)
+    task.prepare(source, learn + tune, archives, crystal_bar(progress, "features and targets"))
+    training, tuning = (task.samples(source, ids) for ids in (learn, tune))
+    begun = load_weights(start, class_name=f"structure-{kind}")[0] if start is not None else {}
     tensors: dict[str, Tensor] = {}
     histories: list[list[Epoch]] = []
     for member in range(members):
@@ -184,6 +190,8 @@ def train_structure(
             torch.manual_seed(random_state + member)
             network = task.network()
         network.trunk.standardise(s.features for s in training)
+        if begun:
+            network.load_state_dict({name: value.float() for name, value in below(f"{member}.", begun).items()})
         history = fit_network(
             network,
             task.loss,
@@ -203,6 +211,8 @@ def train_structure(
         histories.append(history)
         tensors |= {f"{member}.{name}": value for name, value in network.state_dict().items()}
     if kind == "dos":
+        assert isinstance(training, Samples)
+        assert isinstance(tuning, Samples)
         known = training[:: math.ceil(len(training) / MOST_KNOWN)]
         novelty = Novelty.fit(atoms_of(known), atoms_of(tuning))
         tensors |= {f"novelty.{name}": value for name, value in novelty.state_dict().items()}
@@ -210,10 +220,10 @@ def train_structure(
         class_name=f"structure-{kind}",
         parameters={"members": members, **task.parameters},
         grids={"energy_edges": {"values": native_energy_edges().tolist(), "unit": "meV"}},
-        data_digest=names_digest(learn + tune),
-        ids=learn + tune,
+        data_digest=names_digest(training.names + tuning.names),
+        ids=training.names + tuning.names,
         seed=random_state,
-        extra={"tuning_loss": [min(e.validation or np.inf for e in h) for h in histories], "n_learn": len(learn)},
+        extra={"tuning_loss": [min(e.validation or np.inf for e in h) for h in histories], "n_learn": len(training)},
     )
     save_weights(path, tensors, header, dtype=torch.float16)
     if minutes is None:
@@ -227,120 +237,6 @@ def _forget(checkpoints: Sequence[Path]) -> None:
         checkpoint.unlink(missing_ok=True)
 
 
-def _batches(samples: Samples) -> Batches:
+def _batches(samples: Samples | DynamicsSamples) -> Batches:
     digest = names_digest(samples.names)
     return Batches(len(samples), lambda indices: [samples[i] for i in indices], digest)
-
-
-class DosTask:
-    """Atom-resolved density of states."""
-
-    def __init__(self, width: int, depth: int, n_components: int, folder: Path) -> None:
-        edges = native_energy_edges()
-        self.parameters: dict[str, Any] = {
-            "n_features": N_FEATURES, "n_energy": len(edges) - 1, "width": width, "depth": depth,
-        }  # fmt: skip
-        self.widths = torch.tensor(np.diff(edges), dtype=torch.float32)
-        self.smoothing = smoothing_matrix(edges, 1.0)
-        self.heat_capacities = heat_capacity_matrix(edges)
-
-    def network(self) -> DosNetwork:
-        """A network to train."""
-        return DosNetwork(**self.parameters)
-
-    def loss(self, network: nn.Module, samples: list[Sample]) -> Tensor:
-        """Distance of predicted from true densities of states."""
-        atoms = atoms_of(samples)
-        true = torch.cat([s.partial_dos for s in samples]) * self.widths
-        true = true / true.sum(dim=1, keepdim=True)
-        shares: Tensor = network(atoms)
-        return dos_loss(shares, true, atoms, self.widths, self.smoothing, self.heat_capacities)
-
-
-class PowderTask:
-    """Code of the powder map, judged by the map that the autoencoder's decoder makes of it."""
-
-    def __init__(self, width: int, depth: int, n_components: int, folder: Path) -> None:
-        self.autoencoder: Any = load(folder / "autoencoder-powder.safetensors")
-        self.q = centres(native_q_edges())
-        self.parameters: dict[str, Any] = {
-            "n_features": N_FEATURES, "n_levels": N_LEVELS, "n_components": self.autoencoder.n_components,
-            "q": self.q.tolist(), "width": width,
-        }  # fmt: skip
-        self.rows = torch.from_numpy((self.q > LOW_Q) & (self.q < HIGH_Q))
-        self.codes: dict[str, Tensor] = {}
-
-    def network(self) -> PowderNetwork:
-        """A network to train."""
-        return PowderNetwork(**self.parameters)
-
-    def loss(self, network: nn.Module, samples: list[Sample]) -> Tensor:
-        """Three times 1 − cosine of the decoded cuts, and a little of the squared error of the code."""
-        decoder = self.autoencoder.network_
-        true = torch.stack([s.powder for s in samples]).float()
-        kernels = torch.stack([s.kernel for s in samples])
-        code = network(atoms_of(samples), [s.geometry for s in samples], kernels)
-        decoded = decoder.restore(decoder.decode(code)).view_as(true)
-        missing = [i for i, s in enumerate(samples) if s.id not in self.codes]
-        if missing:
-            found = self.autoencoder.transform(true[missing].flatten(1).numpy())
-            self.codes |= {samples[i].id: torch.from_numpy(z) for i, z in zip(missing, found, strict=True)}
-        error = ((code - torch.stack([self.codes[s.id] for s in samples])) ** 2).mean()
-        cosine = cut_cosine(decoded[:, self.rows], true[:, self.rows], kernels)
-        loss: Tensor = 3 * (1 - cosine.mean()) + 0.05 * error
-        return loss
-
-
-class CrystalTask:
-    """Autoencoder of single-crystal spectra and prediction of its codes, together."""
-
-    n_rows = 64
-    from_plane = 40
-
-    def __init__(self, width: int, depth: int, n_components: int, folder: Path) -> None:
-        self.parameters: dict[str, Any] = {
-            "n_features": N_FEATURES, "n_levels": N_LEVELS, "n_components": n_components,
-            "width": width, "depth": depth,
-        }  # fmt: skip
-
-    def network(self) -> FieldNetwork:
-        """A network to train."""
-        return FieldNetwork(**self.parameters)
-
-    def loss(self, network: nn.Module, samples: list[Sample]) -> Tensor:
-        """Cuts at random wave vectors, decoded from the true code (half of them encoded) and from the predicted one."""
-        assert isinstance(network, FieldNetwork)
-        springs = network.springs(atoms_of(samples), [s.geometry for s in samples])
-        losses = []
-        for sample, own in zip(samples, springs, strict=True):
-            vectors, density = self.draw(sample)
-            local = network.local_features(sample.geometry, own, vectors)
-            half = len(vectors) // 2
-            code, guess = network.encode(local[:half], density[:half]), network.predict_code(own)
-            for z in (code, guess):
-                log_density = network.decode(local, own, z)
-                cosine = cut_cosine(log_density.exp(), density, sample.kernel).mean()
-                entropy = -(density / N_LEVELS * log_density).sum(-1).mean()
-                losses.append(2 * (1 - cosine) + 0.3 * (entropy - np.log(N_LEVELS)))
-            losses.append(0.1 * ((code.detach() - guess) ** 2).mean() + 1e-3 * (code**2).mean())
-        return torch.stack(losses).sum() / len(samples)
-
-    def draw(self, sample: Sample) -> tuple[Tensor, Tensor]:
-        """Wave vectors (n, 3) below `HIGH_Q` and their ρ (n, n_levels), of the plane and from everywhere, shuffled."""
-        found_q, found = [], []
-        counts = (self.from_plane, self.n_rows - self.from_plane)
-        pairs = ((sample.plane_vectors, sample.plane), (sample.point_vectors, sample.points))
-        for count, (vectors, density) in zip(counts, pairs, strict=True):
-            near = torch.nonzero(vectors.norm(dim=1) < HIGH_Q)[:, 0]
-            pick = near[torch.randint(len(near), (count,))]
-            found_q.append(vectors[pick])
-            found.append(density[pick].float())
-        order = torch.randperm(self.n_rows)
-        return torch.cat(found_q)[order], torch.cat(found)[order]
-
-
-TASKS: dict[str, type[DosTask] | type[PowderTask] | type[CrystalTask]] = {
-    "dos": DosTask,
-    "powder": PowderTask,
-    "crystal": CrystalTask,
-}

@@ -1,0 +1,103 @@
+"""Predicted force constants against those of DFT: spectra, modes at Γ, imaginary modes, and the time they take.
+
+    python benchmarks/force_constants.py LIBRARY [--archives FOLDER] [--limit N] [--output FILE]
+
+Crystals are those of `val` with at most 40 atoms. Their spectra are rendered from the predicted force constants as
+those of the library were from the true ones, and compared as `inscape evaluate` does. Where the truth has no Born
+charges, none are predicted. Modes at Γ need the archives.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import time
+from collections import defaultdict
+from pathlib import Path
+
+import numpy as np
+
+from inscape.evaluation import dos_record, plane_record, powder_record, read_truth
+from inscape.lattice import from_pairs, modes_at, read_force_constants
+from inscape.library import Library, render
+from inscape.library.render import RenderSettings
+from inscape.spectra import centres, native_q_edges
+from inscape.structure_model.dynamics import find_archives
+from inscape.structure_model.force_constants import ForceConstantModel
+from inscape.threads import numpy_alone
+from inscape.training import WEIGHTS
+
+MAX_ATOMS = 40
+
+
+def arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("library")
+    parser.add_argument("--archives", help="folder of the phonondb's archives")
+    parser.add_argument("--split", default="val", choices=["val", "tune"])
+    parser.add_argument("--limit", type=int)
+    parser.add_argument("--weights", default=WEIGHTS, help="folder of the weights")
+    parser.add_argument("--output", help="JSON of every crystal")
+    return parser.parse_args()
+
+
+@numpy_alone()
+def main() -> None:
+    options = arguments()
+    library = Library(options.library)
+    ids = library.select("val" if options.split == "val" else "train", max_atoms=MAX_ATOMS)
+    if options.split == "tune":
+        ids = library.select("train", max_atoms=MAX_ATOMS, tuning=True)
+    archives = find_archives(options.archives) if options.archives else {}
+    model = ForceConstantModel(options.weights)
+    records = []
+    for number, name in enumerate(ids[: options.limit], start=1):
+        records.append({"id": name, **compare(library, name, model, archives.get(name))})
+        if number % 20 == 0:
+            print(f"{number} of {len(ids)}", flush=True)
+    print(table(records))
+    if options.output:
+        Path(options.output).write_text(json.dumps(records))
+
+
+def compare(library: Library, name: str, model: ForceConstantModel, archive: Path | None) -> dict[str, float]:
+    truth = read_truth(library, name)
+    started = time.perf_counter()
+    found = model(truth.crystal, polar=truth.has_born)
+    known = time.perf_counter()
+    force_constants = from_pairs(truth.crystal, found.pairs, found.ways, found.tensors, found.charges)
+    folded = time.perf_counter()
+    arrays, attributes = render(force_constants, RenderSettings())
+    times = {"forward": known - started, "folding": folded - known, "rendering": time.perf_counter() - folded}
+    q = centres(native_q_edges())
+    moduli = np.linalg.norm(truth.vectors, axis=1)
+    plane = arrays["crystal"].astype(float).reshape(len(moduli), -1) * moduli[:, None] ** 2
+    record = {"n_atoms": truth.crystal.n_atoms, "has_born": float(truth.has_born), **times}
+    record["imaginary"] = attributes["imaginary_share"]
+    record |= {f"dos {key}": value for key, value in dos_record(truth, arrays["partial_dos"].astype(float)).items()}
+    record |= {
+        f"powder {key}": value
+        for key, value in powder_record(truth, arrays["powder"].astype(float) * q[:, None] ** 2).items()
+    }
+    record |= {f"plane {key}": value for key, value in plane_record(truth, plane).items()}
+    if archive is not None:
+        gamma = np.zeros((1, 3))
+        both = [modes_at(f, gamma, np.ones(1)).energies[0] for f in (force_constants, read_force_constants(archive))]
+        record["gamma"] = float(np.abs(np.sort(both[0]) - np.sort(both[1])).mean())
+    return record
+
+
+def table(records: list[dict[str, float]]) -> str:
+    columns = defaultdict(list)
+    for record in records:
+        for key, value in record.items():
+            if key != "id":
+                columns[key].append(value)
+    lines = [f"{len(records)} crystals", "| figure | mean | median |", "|---|---|---|"]
+    lines += [f"| {key} | {np.nanmean(v):.3f} | {np.nanmedian(v):.3f} |" for key, v in columns.items()]
+    unstable = np.mean(np.array(columns["imaginary"]) > 0.005)
+    return "\n".join([*lines, f"more than 0.5 % of modes imaginary: {unstable:.1%} of crystals"])
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,215 @@
+"""What the network of force constants learns from: the lattice dynamics of each crystal at some wave vectors.
+
+An error of predicted force constants matters by what it does to the modes. To first order it shifts the energy of a
+mode by the error of the dynamical matrix in the mode's own polarisation, and mixes modes by the rest; so errors are
+judged in the true modes, where nothing has to be differentiated but a matrix product.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import zlib
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, fields
+from functools import lru_cache
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from inscape.errors import LibraryError
+from inscape.lattice import DynamicsTargets, read_force_constants
+from inscape.library import Library
+from inscape.potentials import NequixFeatures, neighbours
+from inscape.potentials.nequix import CUTOFF
+from inscape.structure_model.geometry import Geometry, geometry
+from inscape.structure_model.network import gather
+from inscape.structure_model.pairs import Pairs, Ranked, dynamical_matrices
+from inscape.units import MODE_ENERGY
+
+DERIVED = "dynamics-1"
+N_Q = 6
+"""Wave vectors of each crystal, Γ among them."""
+
+ENERGY_FLOOR = 3.0
+"""Added to the sum of two modes' energies, meV, where an error is divided by it."""
+
+SOFTENING = 0.02
+"""Added to squared errors, meV², so that small ones weigh by their square."""
+
+KEPT = 8000
+"""Crystals kept in memory."""
+
+RELATIVE = 0.03
+"""Errors of modes at an energy E count less by 1 + 0.03 E/meV."""
+
+
+TARGETS = ("features", *(f.name for f in fields(DynamicsTargets)))
+"""What of a `Dynamics` is stored as it is."""
+
+
+@dataclass(frozen=True)
+class Dynamics:
+    """One crystal as the networks of this module see it.
+
+    ``features`` (n_atoms, n_features) and ``tensors`` of `AtomFeatures`; ``pairs`` within 6 Å with their ``targets``
+    (n_pairs, 3, 3), eV/Å², where they are ``known``; at wave vectors ``q`` (n_q, 3), 1/Å: ``energies`` of the modes
+    (n_q, n_modes), meV, negative if imaginary, ``modes`` (n_q, n_modes, n_modes) in columns, and the dynamical matrices
+    ``short``, without dipoles where there are charges: ``born`` (n_atoms, 3, 3), ``dielectric`` (3, 3), else empty.
+    """
+
+    id: str
+    geometry: Geometry
+    features: Tensor
+    tensors: Ranked
+    pairs: Pairs
+    targets: Tensor
+    known: Tensor
+    q: Tensor
+    energies: Tensor
+    modes: Tensor
+    short: Tensor
+    born: Tensor
+    dielectric: Tensor
+
+    @property
+    def is_polar(self) -> bool:
+        """Whether there are Born charges."""
+        return len(self.born) > 0
+
+
+def find_archives(folder: str | Path) -> dict[str, Path]:
+    """Archives of the phonondb by the id of their crystal.
+
+    Raises
+    ------
+    LibraryError
+        There is none.
+    """
+    found = {}
+    for path in sorted(Path(folder).glob("*.tar.*")):
+        if match := re.search(r"materials-id-(\d+)-", path.name):
+            found[f"mp-{match[1]}"] = path
+    if not found:
+        raise LibraryError(f"{folder} holds no archive materials-id-….tar.lzma; give the folder of the phonondb")
+    return found
+
+
+def prepare(
+    library: Library,
+    names: Sequence[str],
+    archives: str | Path | None,
+    progress: Callable[[int, int, str], None] | None = None,
+) -> None:
+    """Derive what is not there yet from the archives; it can be interrupted, and goes on where it stopped."""
+    folder = library.path / DERIVED
+    folder.mkdir(exist_ok=True)
+    missing = [n for n in names if not (folder / f"{n}.npz").exists()]
+    if not missing:
+        return
+    if archives is None:
+        raise LibraryError(f"force constants of {len(missing)} crystals are not there yet; name the folder of archives")
+    paths = find_archives(archives)
+    potential = NequixFeatures()
+    for count, name in enumerate(missing, start=1):
+        if name not in paths:
+            raise LibraryError(f"{archives} holds no archive of {name}, which is in {library.path}")
+        force_constants = read_force_constants(paths[name])
+        crystal = force_constants.crystal
+        atoms = geometry(crystal)
+        (features,) = potential([crystal])
+        pairs, ways = neighbours(crystal, CUTOFF)
+        found = DynamicsTargets.of(force_constants, pairs, ways, N_Q, seed=zlib.crc32(name.encode()))
+        scratch = folder / f".{name}.{os.getpid()}.npz"
+        np.savez(
+            scratch,
+            **atoms.arrays(),  # type: ignore[arg-type]
+            **found.arrays(),  # type: ignore[arg-type]
+            neighbours=pairs.astype(np.int16),
+            ways=ways.astype(np.float32),
+            features=features.invariants.numpy(),
+            **{f"rank_{rank}": x.half().numpy() for rank, x in enumerate(features.tensors, 1)},  # type: ignore[arg-type]
+        )
+        scratch.rename(folder / f"{name}.npz")
+        if progress is not None:
+            progress(count, len(missing), name)
+
+
+def load(library: Library, name: str) -> Dynamics:
+    """A prepared crystal."""
+    with np.load(library.path / DERIVED / f"{name}.npz") as stored:
+        arrays = {key: torch.from_numpy(stored[key]) for key in stored.files}
+    return Dynamics(
+        id=name,
+        geometry=Geometry(**{f.name: arrays[f.name] for f in fields(Geometry)}),
+        tensors=(arrays["rank_1"], arrays["rank_2"], arrays["rank_3"]),
+        pairs=Pairs.of(arrays["neighbours"].long(), arrays["ways"]),
+        **{key: arrays[key] for key in TARGETS},
+    )
+
+
+
+class DynamicsSamples(Sequence[Dynamics]):
+    """Prepared crystals, each read when it is first asked for and kept as long as memory allows."""
+
+    def __init__(self, library: Library, names: Sequence[str]) -> None:
+        self.library, self.names = library, list(names)
+        self._load = lru_cache(maxsize=KEPT)(lambda name: load(library, name))
+
+    def __len__(self) -> int:
+        return len(self.names)
+
+    def __getitem__(self, index: int) -> Dynamics:  # type: ignore[override]
+        return self._load(self.names[index])
+
+
+def tensors_of(samples: Sequence[Dynamics]) -> Ranked:
+    """Vectors and tensors of the atoms of several crystals, one after the other, in single precision."""
+    first, second, third = (torch.cat([s.tensors[rank] for s in samples]).float() for rank in range(3))
+    return first, second, third
+
+
+def force_constants_loss(network: nn.Module, samples: Sequence[Dynamics]) -> Tensor:
+    """Errors of the energies of modes, and of force constants where they are known; mean over crystals."""
+    counts = [len(s.geometry.masses) for s in samples]
+    found = network(
+        gather([s.features for s in samples], [s.geometry for s in samples]),
+        tensors_of(samples),
+        Pairs.joined([s.pairs for s in samples], counts),
+        torch.tensor([float(s.is_polar) for s in samples]),
+    )
+    parts = torch.split(found, [len(s.pairs) for s in samples])
+    errors = [mode_errors(s, part) + pair_error(s, part) for s, part in zip(samples, parts, strict=True)]
+    return torch.stack(errors).mean()
+
+
+def mode_errors(sample: Dynamics, tensors: Tensor) -> Tensor:
+    """Mean over the modes ν of √Σ_μ |⟨ν|ΔD|μ⟩|²/(E_ν + E_μ + 3 meV)², meV: to first order, how far each is off."""
+    difference = dynamical_matrices(tensors, sample.pairs, sample.geometry.masses, sample.q) - sample.short
+    elements = (sample.modes.mH @ difference @ sample.modes).abs() * MODE_ENERGY**2
+    energy = sample.energies.abs()
+    shift = elements / (energy[:, :, None] + energy[:, None] + ENERGY_FLOOR)
+    return ((shift.square().sum(dim=2) + SOFTENING).sqrt() / (1 + RELATIVE * energy)).mean()
+
+
+def pair_error(sample: Dynamics, tensors: Tensor) -> Tensor:
+    """Root of the summed squares of errors of Φ_ij/√(M_i M_j), by atom, over the mean square energy of the modes."""
+    root = sample.geometry.masses.rsqrt()
+    first, second = sample.pairs.atoms
+    error = (tensors - sample.targets) * (root[first] * root[second])[:, None, None]
+    size = error[sample.known].square().sum() / len(root)
+    return (size + 1e-12).sqrt() / (sample.energies / MODE_ENERGY).square().mean()
+
+
+def charges_loss(network: nn.Module, samples: Sequence[Dynamics]) -> Tensor:
+    """Errors of Born charges, elementary charges, and of the dielectric tensor as a share of it; mean over crystals."""
+    atoms = gather([s.features for s in samples], [s.geometry for s in samples])
+    charges, dielectric = network(atoms, torch.cat([s.tensors[1] for s in samples]).float())
+    square = (charges - torch.cat([s.born for s in samples])).square().sum(dim=(1, 2))
+    error = (atoms.sum(square[:, None]) / atoms.counts[:, None])[:, 0]
+    true = torch.stack([s.dielectric for s in samples])
+    share = (torch.linalg.inv(dielectric) @ true - torch.eye(3)).square().sum(dim=(1, 2))
+    loss: Tensor = ((error + 1e-3).sqrt() + (share + 1e-3).sqrt()).mean()
+    return loss

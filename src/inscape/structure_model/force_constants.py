@@ -1,0 +1,101 @@
+"""The shipped models of force constants: a crystal in; the force constants of its pairs and Born charges out."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from inscape.potentials import AtomFeatures, NequixFeatures, neighbours
+from inscape.potentials.nequix import CUTOFF
+from inscape.structure_model.charges import ChargeNetwork
+from inscape.structure_model.geometry import geometry
+from inscape.structure_model.model import networks_in
+from inscape.structure_model.network import gather
+from inscape.structure_model.pairs import ForceConstantNetwork, Pairs
+from inscape.structures import Crystal
+from inscape.training import WEIGHTS, load_weights
+
+COULOMB = 14.399652
+"""e²/4πε₀, eV Å: phonopy's unit factor of the interaction of dipoles."""
+
+
+@dataclass(frozen=True, eq=False)
+class PairForceConstants:
+    """What the models say of one crystal.
+
+    ``pairs`` (2, n_pairs) and ``ways`` (n_pairs, 3), Å, of `neighbours`; ``tensors`` (n_pairs, 3, 3), eV/Å², mean over
+    the networks; ``charges`` as phonopy has them, None in a crystal of one element, where there are none.
+    """
+
+    pairs: NDArray[np.int64]
+    ways: NDArray[np.float64]
+    tensors: NDArray[np.float64]
+    charges: Mapping[str, Any] | None
+
+
+class ForceConstantModel:
+    """Networks of force constants and charges, loaded once.
+
+    Parameters
+    ----------
+    folder
+        Where ``structure-force-constants.safetensors`` and ``structure-charges.safetensors`` lie.
+
+    Raises
+    ------
+    WeightsError
+        A file is missing, damaged or foreign.
+    """
+
+    def __init__(self, folder: str | Path = WEIGHTS) -> None:
+        names = ("structure-force-constants", "structure-charges")
+        pairs, charges = (load_weights(Path(folder) / f"{name}.safetensors", class_name=name) for name in names)
+        self.features = NequixFeatures()
+        self.pairs = networks_in(*pairs, ForceConstantNetwork)
+        self.charges = networks_in(*charges, ChargeNetwork)
+        self.digests = {"force_constants": pairs[1].digest, "charges": charges[1].digest}
+
+    @torch.inference_mode()
+    def __call__(
+        self, crystal: Crystal, features: AtomFeatures | None = None, polar: bool | None = None
+    ) -> PairForceConstants:
+        """Force constants of a crystal.
+
+        Parameters
+        ----------
+        features
+            What ``self.features`` says of it, where it is known already.
+        polar
+            Whether dipoles are taken apart, with Born charges; so in a compound unless said otherwise.
+
+        Raises
+        ------
+        StructureError
+            An element that the potential behind the features does not know.
+        """
+        known = features or self.features([crystal])[0]
+        pairs, ways = neighbours(crystal, CUTOFF)
+        atoms = gather([known.invariants], [geometry(crystal)])
+        polar = len(set(crystal.numbers.tolist())) > 1 if polar is None else polar
+        of_atoms = Pairs.of(torch.from_numpy(pairs), torch.tensor(ways, dtype=torch.float32))
+        flag = torch.tensor([float(polar)])
+        tensors = torch.stack([network(atoms, known.tensors, of_atoms, flag) for network in self.pairs]).mean(dim=0)
+        charges = None
+        if polar:
+            both = [network(atoms, known.tensors[1]) for network in self.charges]
+            born, dielectric = (torch.stack(parts).mean(dim=0).double().numpy() for parts in zip(*both, strict=True))
+            charges = {"born": born, "dielectric": dielectric[0], "factor": COULOMB}
+        return PairForceConstants(pairs, ways, tensors.double().numpy(), charges)
+
+
+@lru_cache(maxsize=1)
+def shipped_force_constant_model() -> ForceConstantModel:
+    """The models whose weights ship with the package, loaded at first use and kept."""
+    return ForceConstantModel()
