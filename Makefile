@@ -2,6 +2,8 @@
 PYTHON  ?= python3
 VENV    ?= .venv
 LIBRARY ?=
+ARCHIVES ?=
+FROM = $(if $(ARCHIVES),--archives $(ARCHIVES))
 
 BIN   := $(VENV)/bin
 READY := $(VENV)/.ready
@@ -43,13 +45,16 @@ bench: $(READY) ## measure what docs/benchmarks.md states (LIBRARY=path of a lib
 	LIBRARY=$(LIBRARY) $(BIN)/python benchmarks/codes.py
 	LIBRARY=$(LIBRARY) $(BIN)/python benchmarks/whole_map.py
 
-weights: $(READY) ## train the shipped models again from LIBRARY=path
+weights: $(READY) ## train the shipped models again from LIBRARY=path and ARCHIVES=path, the folder of the phonondb
 	@[ -n "$(LIBRARY)" ] || { echo "make weights needs the path of a library: make weights LIBRARY=phonondb.zarr"; exit 2; }
 	$(BIN)/inscape train autoencoder configs/autoencoder-dos.toml --library $(LIBRARY)
 	$(BIN)/inscape train autoencoder configs/autoencoder-powder.toml --library $(LIBRARY)
 	$(BIN)/inscape train structure configs/structure-dos.toml --library $(LIBRARY)
 	$(BIN)/inscape train structure configs/structure-powder.toml --library $(LIBRARY)
 	$(BIN)/inscape train structure configs/structure-crystal.toml --library $(LIBRARY)
+	$(BIN)/inscape train structure configs/structure-charges.toml --library $(LIBRARY) $(FROM)
+	$(BIN)/inscape train structure configs/structure-force-constants-small.toml --library $(LIBRARY) $(FROM)
+	$(BIN)/inscape train structure configs/structure-force-constants.toml --library $(LIBRARY) $(FROM)
 	$(BIN)/inscape train denoise configs/denoise.toml --library $(LIBRARY)
 	$(BIN)/inscape train calibration --library $(LIBRARY)
 	$(BIN)/inscape index build $(LIBRARY) -o src/inscape/index/phonondb.safetensors

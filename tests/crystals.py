@@ -126,7 +126,8 @@ class ElementFeatures:
         nearest = [lengths[first == i].min() for i in range(c.n_atoms)]
         rows = [np.random.default_rng(int(z)).normal(size=(2, N_FEATURES)) for z in c.numbers]
         found = np.array([a + d * b for (a, b), d in zip(rows, nearest, strict=True)], dtype=np.float32)
-        return AtomFeatures(torch.from_numpy(found), ())
+        tensors = tuple(torch.zeros(c.n_atoms, 2 * rank + 1, n) for rank, n in ((1, 128), (2, 64), (3, 64)))
+        return AtomFeatures(torch.from_numpy(found), tensors)
 
 
 def spring_matrix(atoms, stiffness=1.0):

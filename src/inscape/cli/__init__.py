@@ -16,6 +16,7 @@ from inscape.cli import (
     compare,
     denoise,
     evaluate,
+    export,
     index,
     library,
     measured,
@@ -45,6 +46,7 @@ app.command("denoise")(denoise.denoise)
 app.command("thermo")(thermo.thermo)
 app.command("modes")(modes.modes)
 app.command("bands")(bands.bands)
+app.command("export")(export.export)
 app.command("search")(search.search)
 app.add_typer(index.app, name="index")
 app.add_typer(library.app, name="library")

@@ -22,7 +22,10 @@ Source = Annotated[
         help="What inscape simulate takes: a structure, a phonopy yaml file or folder, an archive of the phonondb.",
     ),
 ]
-Engine = Annotated[str, typer.Option(help="Interatomic potential for a structure file, as for inscape simulate.")]
+Engine = Annotated[
+    str,
+    typer.Option(help="Interatomic potential for a structure, as for inscape simulate, or direct: by the model."),
+]
 Length = Annotated[float, typer.Option(help="Least distance between opposite faces of the supercell, Å.")]
 Supercell = Annotated[
     str | None,

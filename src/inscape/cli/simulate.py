@@ -44,7 +44,7 @@ def simulate(
     engine: Annotated[
         str,
         typer.Option(
-            help="Interatomic potential: sevennet-0, sevennet-l3i5, nequix-oam-1-pft, chgnet, or "
+            help="Interatomic potential: sevennet-0, sevennet-l3i5, nequix-oam-1-pft, chgnet, direct (the model), or "
             "ase:package.module:factory."
         ),
     ] = "sevennet-0",

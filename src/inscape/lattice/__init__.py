@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from inscape.lattice.pairs import from_pairs
     from inscape.lattice.reading import is_calculation, read_born_charges, read_force_constants
     from inscape.lattice.targets import DynamicsTargets
+    from inscape.lattice.writing import write_phonopy
 
 __all__ = [
     "Displacements",
@@ -35,6 +36,7 @@ __all__ = [
     "spectrum_from_euphonic",
     "spectrum_to_euphonic",
     "to_euphonic",
+    "write_phonopy",
 ]
 
 _HOME = {
@@ -46,6 +48,7 @@ _HOME = {
         "exchange": ("from_euphonic", "spectrum_from_euphonic", "spectrum_to_euphonic", "to_euphonic"),
         "modes": ("Modes", "mesh_spacing", "modes_at", "modes_on_mesh"),
         "pairs": ("from_pairs",),
+        "writing": ("write_phonopy",),
         "targets": ("DynamicsTargets",),
         "reading": ("is_calculation", "read_born_charges", "read_force_constants"),
     }.items()

@@ -255,6 +255,7 @@ class Shipped:
 
 
 @lru_cache(maxsize=1)
+@torch.inference_mode(mode=False)  # whoever asks first may not want gradients, others do
 def shipped_nequix() -> Shipped:
     """The model fine-tuned on phonons, loaded at first use and kept.
 

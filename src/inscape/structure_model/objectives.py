@@ -55,12 +55,12 @@ def smoothing_matrix(edges: Array, sigma: float) -> Tensor:
     return torch.tensor(matrix, dtype=torch.float32)
 
 
-HEAT_CAPACITY_WEIGHTS = {100.0: 1.0, 300.0: 2.0}
+HEAT_CAPACITY_WEIGHTS = {30.0: 1.0, 100.0: 1.0, 300.0: 2.0}
 """What an error of C_V at a temperature, K, weighs in the loss, per J mol⁻¹ K⁻¹."""
 
 
 def heat_capacity_matrix(edges: Array) -> Tensor:
-    """Weighted heat capacity of modes that all lie in one bin, shape (n_energy, 2); C_V is linear in shares."""
+    """Weighted heat capacity of modes that all lie in one bin, shape (n_energy, 3); C_V is linear in shares."""
     ones = np.eye(len(edges) - 1)
     columns = [[w * heat_capacity(one, edges, t) for t, w in HEAT_CAPACITY_WEIGHTS.items()] for one in ones]
     return torch.tensor(np.array(columns), dtype=torch.float32)
@@ -70,7 +70,7 @@ def dos_loss(p: Tensor, t: Tensor, atoms: Atoms, widths: Tensor, smoothing: Tens
     """Loss of predicted shares of the density of states, mean over crystals.
 
     Wasserstein-1 distance of the total, half of that of the atoms, three times the squared error of the smoothed
-    total over its square (1 − R², nearly), and the errors of C_V at 100 and 300 K.
+    total over its square (1 − R², nearly), and the errors of C_V at 30, 100 and 300 K.
 
     Parameters
     ----------

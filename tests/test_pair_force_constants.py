@@ -1,0 +1,279 @@
+"""Force constants in one pass: symmetries of the network, folding into a supercell, training, the road to spectra."""
+
+import numpy as np
+import pytest
+import torch
+from typer.testing import CliRunner
+
+import inscape.structure_model.dynamics as dynamics
+from crystals import FEW, MATERIALS, QUARTZ, ElementFeatures, force_constants_of, spring_matrix
+from inscape import predict
+from inscape.cli import app
+from inscape.errors import DataError, LibraryError
+from inscape.lattice import DynamicsTargets, from_pairs, modes_at, read_force_constants, write_phonopy
+from inscape.lattice.dipoles import dipole_matrices, screened_splitting
+from inscape.library import Library
+from inscape.potentials import N_FEATURES, neighbours
+from inscape.potentials.nequix import CUTOFF
+from inscape.simulation import predicted_force_constants
+from inscape.structure_model import train_structure
+from inscape.structure_model.charges import ChargeNetwork
+from inscape.structure_model.dynamics import DynamicsSamples, mode_errors, pair_error, prepare
+from inscape.structure_model.force_constants import shipped_force_constant_model
+from inscape.structure_model.pairs import Pairs
+from inscape.structure_model.pairs import dynamical_matrices as bloch_sum
+from inscape.structures import Crystal, read_structure
+from inscape.training import load_weights
+from inscape.units import MODE_ENERGY
+
+CRYSTAL = read_structure(QUARTZ.atoms)
+TURN = np.array([[0.36, 0.48, -0.8], [-0.8, 0.6, 0.0], [0.48, 0.64, 0.6]])
+Q = np.array([[0.0, 0.0, 0.0], [0.13, 0.21, -0.07], [0.5, 0.0, 0.0]])
+
+
+def raw(lattice, positions, numbers, masses):
+    """A crystal as it is given, never reduced to its primitive cell."""
+    return Crystal(
+        lattice, positions, numbers, masses, (0,) * len(numbers), lattice, np.eye(3), "P1", 1,
+        np.eye(3, dtype=int)[None],
+    )  # fmt: skip
+
+
+def energies(crystal, q=Q):
+    """Energies by the shipped model, short range only, at fractional wave vectors, ascending, meV."""
+    found = shipped_force_constant_model()(crystal)
+    pairs = Pairs.of(torch.from_numpy(found.pairs), torch.from_numpy(found.ways))
+    vectors = torch.from_numpy(q @ crystal.reciprocal)
+    matrices = bloch_sum(torch.from_numpy(found.tensors), pairs, torch.tensor(crystal.masses), vectors)
+    assert torch.allclose(matrices, matrices.mH, atol=1e-6)
+    square = torch.linalg.eigvalsh(matrices).numpy()
+    return np.sign(square) * np.sqrt(np.abs(square)) * MODE_ENERGY
+
+
+# ----------------------------------------------------------------------------------------------------------------- laws
+
+
+def test_a_pair_and_its_reverse_are_transposes():
+    found = shipped_force_constant_model()(CRYSTAL)
+    reverse = Pairs.of(torch.from_numpy(found.pairs), torch.from_numpy(found.ways)).reverse.numpy()
+    np.testing.assert_array_equal(found.pairs[:, reverse], found.pairs[::-1])
+    np.testing.assert_allclose(found.ways[reverse], -found.ways, atol=1e-9)
+    np.testing.assert_allclose(found.tensors[reverse], found.tensors.transpose(0, 2, 1), atol=1e-6)
+
+
+def test_energies_do_not_depend_on_rotation_order_of_atoms_or_origin():
+    c = CRYSTAL
+    order = np.random.default_rng(0).permutation(c.n_atoms)
+    other = raw(c.lattice @ TURN.T, (c.positions[order] + [0.3, 0.1, 0.7]) % 1, c.numbers[order], c.masses[order])
+    np.testing.assert_allclose(energies(other), energies(c), atol=0.05)
+
+
+def test_energies_do_not_depend_on_the_cell():
+    c = CRYSTAL
+    twice = np.concatenate([c.positions * [0.5, 1, 1], c.positions * [0.5, 1, 1] + [0.5, 0, 0]])
+    larger = raw(c.lattice * np.array([[2.0], [1], [1]]), twice, np.tile(c.numbers, 2), np.tile(c.masses, 2))
+    here = energies(c, np.array([[0.1, 0.2, 0.3], [0.6, 0.2, 0.3]])).ravel()
+    np.testing.assert_allclose(energies(larger, np.array([[0.2, 0.2, 0.3]]))[0], np.sort(here), atol=0.05)
+
+
+def test_charges_sum_to_nothing_and_turn_with_the_crystal():
+    c, model = CRYSTAL, shipped_force_constant_model()
+    turned = raw(c.lattice @ TURN.T, c.positions, c.numbers, c.masses)
+    one, other = (model(crystal).charges for crystal in (c, turned))
+    np.testing.assert_allclose(one["born"].sum(axis=0), 0, atol=1e-4)
+    np.testing.assert_allclose(other["born"], TURN @ one["born"] @ TURN.T, atol=2e-3)
+    np.testing.assert_allclose(other["dielectric"], TURN @ one["dielectric"] @ TURN.T, atol=2e-3)
+    assert np.linalg.eigvalsh(one["dielectric"]).min() > 1
+
+
+def test_all_atoms_move_together_without_energy():
+    found = predicted_force_constants(CRYSTAL).force_constants
+    acoustic = modes_at(found, np.zeros((1, 3)), np.ones(1)).energies[0]
+    assert np.sort(np.abs(acoustic))[:3].max() < 0.02
+
+
+# -------------------------------------------------------------------------------------------------------------- folding
+
+
+def exchangeable(crystal, seed=0):
+    """Pairs within 5 Å and random force constants, those of a pair and its reverse transposes of each other."""
+    pairs, ways = neighbours(crystal, 5.0)
+    decay = np.exp(-np.linalg.norm(ways, axis=1))[:, None, None]
+    tensors = decay * np.random.default_rng(seed).normal(size=(len(ways), 3, 3))
+    reverse = Pairs.of(torch.from_numpy(pairs), torch.from_numpy(ways)).reverse.numpy()
+    return pairs, ways, 0.5 * (tensors + tensors[reverse].transpose(0, 2, 1))
+
+
+def test_a_cubic_lattice_of_springs_has_the_modes_of_the_textbook():
+    """Springs K along and k across the bonds of a simple cubic lattice: ω² = (4/M) Σ_a K_a sin²(q_a/2)."""
+    a, mass, along, across = 3.0, 20.0, 5.0, 1.5
+    crystal = raw(np.eye(3) * a, np.zeros((1, 3)), np.array([10]), np.array([mass]))
+    pairs, ways = neighbours(crystal, 1.1 * a)
+    unit = ways / a
+    projector = unit[:, :, None] * unit[:, None]
+    found = from_pairs(crystal, pairs, ways, -along * projector - across * (np.eye(3) - projector))
+    q = np.array([[0.1, 0.23, 0.4], [0.5, 0.5, 0.0]])
+    stiffness = np.full((3, 3), across) + (along - across) * np.eye(3)
+    square = 4 / mass * np.sin(np.pi * q) ** 2 @ stiffness
+    expected = np.sort(np.sqrt(square) * MODE_ENERGY, axis=1)
+    np.testing.assert_allclose(np.sort(modes_at(found, q, np.ones(2)).energies, axis=1), expected, atol=1e-3)
+
+
+@pytest.mark.parametrize("polar", [False, True])
+def test_modes_are_those_of_the_pairs_and_dipoles(polar):
+    c = CRYSTAL
+    springs = spring_tensors(c)
+    charges = None
+    if polar:
+        born = np.where(c.numbers == 14, 3.0, -1.5)[:, None, None] * np.eye(3)
+        charges = {"born": born, "dielectric": 2.4 * np.eye(3), "factor": 14.399652}
+    found = from_pairs(c, *springs, charges)
+    q = Q[1:]
+    pairs = Pairs.of(torch.from_numpy(springs[0]), torch.from_numpy(springs[1]))
+    matrices = bloch_sum(
+        torch.from_numpy(springs[2]), pairs, torch.tensor(c.masses), torch.from_numpy(q @ c.reciprocal)
+    ).numpy()
+    if charges is not None:
+        splitting = screened_splitting(c.lattice, charges["dielectric"])
+        matrices = matrices + dipole_matrices(found.phonopy.dynamical_matrix, q, np.zeros_like(q), splitting)
+    expected = np.sqrt(np.linalg.eigvalsh(matrices)) * MODE_ENERGY
+    np.testing.assert_allclose(np.sort(modes_at(found, q, np.ones(2)).energies, axis=1), expected, atol=2e-3)
+
+
+def spring_tensors(crystal):
+    """Pairs within 5 Å joined by springs."""
+    pairs, ways = neighbours(crystal, 5.0)
+    r = np.linalg.norm(ways, axis=1)[:, None, None]
+    unit = ways[:, :, None] / r
+    return pairs, ways, -20 * np.exp((1.6 - r) / 0.6) * (0.8 * unit * unit.transpose(0, 2, 1) + 0.1 * np.eye(3))
+
+
+def test_sums_that_are_not_symmetric_are_balanced():
+    found = from_pairs(CRYSTAL, *exchangeable(CRYSTAL))
+    compact = found.array
+    np.testing.assert_allclose(compact.sum(axis=1), 0, atol=1e-9)
+    acoustic = modes_at(found, np.zeros((1, 3)), np.ones(1)).energies[0]
+    assert np.sort(np.abs(acoustic))[:3].max() < 1e-3
+
+
+def test_what_is_written_is_read_back_by_phonopy_and_euphonic(tmp_path):
+    euphonic = pytest.importorskip("euphonic")
+    found = predicted_force_constants(CRYSTAL).force_constants
+    path = write_phonopy(found, tmp_path / "quartz.yaml")
+    again = read_force_constants(path)
+    here = np.sort(modes_at(found, Q[1:], np.ones(2)).energies, axis=1)
+    np.testing.assert_allclose(np.sort(modes_at(again, Q[1:], np.ones(2)).energies, axis=1), here, atol=1e-3)
+    constants = euphonic.ForceConstants.from_phonopy(path=tmp_path, summary_name="quartz.yaml")
+    assert constants.crystal.n_atoms == 9
+
+
+# ------------------------------------------------------------------------------------------------------------- training
+
+
+@pytest.fixture(scope="module")
+def prepared(library, archives):
+    """Crystals of the small library with their force constants, on features that need no potential."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(dynamics, "NequixFeatures", ElementFeatures)
+        names = sorted(library.entries)
+        prepare(library, names, archives)
+        yield DynamicsSamples(library, names)
+
+
+def test_true_force_constants_are_no_error(prepared):
+    """Springs end at 3.9 Å, so their force constants are those of pairs, where nothing is polar."""
+    checked = 0
+    for sample in prepared:
+        if sample.is_polar:
+            continue
+        checked += 1
+        atoms, ways = sample.pairs.atoms.numpy(), sample.pairs.ways.numpy().astype(float)
+        material = next(m for m in (*FEW, *MATERIALS) if m.id == sample.id)
+        exact = exact_tensors(atoms, ways, material.stiffness)
+        tensors = torch.tensor(exact, dtype=torch.float32)
+        assert sample.known.any()
+        np.testing.assert_allclose(sample.targets[sample.known].numpy(), exact[sample.known.numpy()], atol=2e-3)
+        assert float(pair_error(sample, tensors)) < 1e-3
+        assert float(mode_errors(sample, tensors)) < 1.02 * dynamics.SOFTENING**0.5
+        assert float(mode_errors(sample, 1.1 * tensors)) > 1.5 * float(mode_errors(sample, tensors))
+    assert checked
+
+
+def exact_tensors(pairs, ways, stiffness):
+    """Force constants of the pairs of a crystal of springs: those of two atoms alone."""
+    from ase import Atoms
+
+    found = []
+    for way in ways:
+        inside = np.linalg.norm(way) < 3.9
+        two = Atoms("H2", positions=[[0, 0, 0], way])
+        found.append(spring_matrix(two, stiffness)[0, 1] if inside else np.zeros((3, 3)))
+    return np.array(found)
+
+
+def test_training_is_the_same_each_time_and_goes_on_from_weights(library, archives, prepared, tmp_path):
+    options = {"kind": "force-constants", "width": 16, "depth": 1, "epochs": 2, "batch_size": 2, "archives": archives}
+    paths = [tmp_path / f"{name}.safetensors" for name in "abc"]
+    train_structure(library.path, output=paths[0], **options)
+    train_structure(library.path, output=paths[1], **options)
+    train_structure(library.path, output=paths[2], start=paths[0], learning_rate=1e-9, **options)
+    first, second, going_on = (load_weights(path)[1] for path in paths)
+    assert first.digest == second.digest
+    assert going_on.extra["tuning_loss"][0] == pytest.approx(first.extra["tuning_loss"][0], rel=1e-3)
+    assert set(first.ids) <= set(library.select("train"))
+
+
+def test_charges_are_learned(prepared):
+    polar = [sample for sample in prepared if sample.is_polar]
+    assert polar
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        network = ChargeNetwork(N_FEATURES, width=16, depth=1, dropout=0.0)
+    optimizer = torch.optim.Adam(network.parameters(), lr=1e-2)
+    losses = []
+    for _ in range(30):
+        loss = dynamics.charges_loss(network, polar)
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+        losses.append(loss.item())
+    assert losses[-1] < 0.5 * losses[0]
+
+
+def test_a_library_without_archives_is_refused(library, tmp_path):
+    other = Library(library.path)
+    with pytest.raises(LibraryError, match="no archive"):
+        dynamics.find_archives(tmp_path)
+    with pytest.raises(LibraryError, match="name the folder of archives"):
+        prepare(other, ["mp-0"], None)
+
+
+# ------------------------------------------------------------------------------------------------------------- the road
+
+
+def test_the_road_of_force_constants_gives_all_kinds_and_says_what_it_is():
+    found = predict(CRYSTAL, road="force-constants", de=2.0, dq=0.5)
+    assert found.kinds == ("dos", "powder", "crystal")
+    attributes = found.dataset.attrs
+    assert attributes["engine"] == "direct (force constants)"
+    assert attributes["born_charges"] == 1
+    assert "force_constants" in attributes["weights"]
+    heavy = predict(CRYSTAL, road="force-constants", kinds=["dos"], isotopes={"O": 18}, de=2.0)
+    assert heavy.summary()["dos_mean_meV"] < found.summary()["dos_mean_meV"]
+
+
+def test_another_road_is_refused(tmp_path):
+    with pytest.raises(DataError, match="code, force-constants"):
+        predict(CRYSTAL, road="detour")
+    done = CliRunner().invoke(app, ["predict", "examples/quartz.cif", "--road", "detour", "-o", str(tmp_path)])
+    assert done.exit_code != 0
+
+
+def test_targets_are_drawn_by_the_seed():
+    material = FEW[0]
+    constants = force_constants_of(material)
+    pairs, ways = neighbours(constants.crystal, CUTOFF)
+    draws = [DynamicsTargets.of(constants, pairs, ways, 4, seed=s) for s in (0, 0, 1)]
+    np.testing.assert_array_equal(draws[0].q, draws[1].q)
+    assert not np.array_equal(draws[0].q, draws[2].q)
+    np.testing.assert_array_equal(draws[0].q[0], 0)
