@@ -39,7 +39,6 @@ RANK = {name: rank for rank, layer in enumerate(LAYERS) for name in layer}
 DOORS = {  # one heavy library, one door
     "phonopy": {"lattice"},
     "sevenn": {"potentials"},
-    "nequix": {"potentials"},
     "chgnet": {"potentials"},
     "euphonic": {"lattice"},
     "dask": {"library"},
@@ -61,8 +60,6 @@ DOORS = {  # one heavy library, one door
 NO_PHYSICS = {"numpy", "scipy", "torch", "sklearn", "phonopy", "sevenn", "spglib"}  # in cli and web
 
 PACKAGES = {"distributed": "dask", "sklearn": "scikit-learn", "umap": "umap-learn"}  # where the name is another
-
-NO_EXTRA = {"nequix"}  # what it asks for are CUDA builds and wandb: users install it as its engine says
 
 VAGUE_NAMES = {"utils", "util", "helpers", "helper", "common", "core", "misc"}
 
@@ -124,7 +121,7 @@ def test_every_package_that_is_imported_is_asked_for():
     foreign = (
         {name.split(".")[0] for path in FILES for name in imports(path)}
         - sys.stdlib_module_names
-        - {"inscape", *NO_EXTRA}
+        - {"inscape"}
     )
     assert {PACKAGES.get(name, name.replace("_", "-")) for name in foreign} <= asked_for
 

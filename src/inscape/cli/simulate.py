@@ -44,10 +44,10 @@ def simulate(
     engine: Annotated[
         str,
         typer.Option(
-            help="Interatomic potential: sevennet-0, sevennet-l3i5, nequix-oam-1-pft, chgnet, direct (the model), or "
+            help="Interatomic potential: nequix-oam-1-pft, sevennet-0, sevennet-l3i5, chgnet, direct (the model), or "
             "ase:package.module:factory."
         ),
-    ] = "sevennet-0",
+    ] = "nequix-oam-1-pft",
     output: spectra.Output = Path("."),
     temperature: spectra.Temperature = 300.0,
     plane: spectra.PlaneText = "HK0",

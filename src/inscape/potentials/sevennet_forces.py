@@ -14,7 +14,7 @@ from inscape.potentials.abstract import Engine, package_version
 CHECKPOINTS = {"sevennet-0": "7net-0", "sevennet-l3i5": "7net-l3i5"}
 """Names of the engines, and those of their weights in sevenn, which loads them through pickle."""
 
-MISSING = "this engine needs the package sevenn: pip install sevenn"
+MISSING = "this engine needs the package sevenn: pip install 'inscape[sevennet]'"
 
 
 class SevenNet(Engine):

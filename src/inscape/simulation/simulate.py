@@ -42,13 +42,16 @@ WORST_BOUNDARY = 0.2
 Si, MgO, NaCl, CaO, Al and Cu (CHGNet), densities of states were within 0.07 meV (Wasserstein-1) of those of larger
 supercells where the share was below 0.1, and at least 0.26 meV off where it was above 0.4."""
 
+DEFAULT_ENGINE = "nequix-oam-1-pft"
+"""The most accurate for phonons of those that need no further package."""
+
 Progress = Callable[[int, int, str], None]
 """Takes how many supercells are done, how many there are, and what was done last."""
 
 
 def simulate(
     structure: Any,
-    engine: str | Engine = "sevennet-0",
+    engine: str | Engine = DEFAULT_ENGINE,
     temperature: float = 300.0,
     plane: ArrayLike = HK0,
     *,
@@ -136,7 +139,7 @@ def simulate(
 
 def force_constants_of(
     structure: Any,
-    engine: str | Engine = "sevennet-0",
+    engine: str | Engine = DEFAULT_ENGINE,
     *,
     relax: bool = True,
     length: float = 10.0,

@@ -1,0 +1,86 @@
+"""Density of states by every road that a user could take, on the same crystals of `val`, in one run: error and time.
+
+    python benchmarks/roads.py LIBRARY [--number N] [--max-atoms N] [--engines NAMES]
+
+Roads: the code road and force constants in one pass, both of the structure model, and finite displacements with
+interatomic potentials in the geometry of DFT, supercells of at least 10 Å. Crystals are evenly taken from those of `val`
+with Born charges, which all roads but the potentials' have in them; the potentials' then lack LO–TO splitting, as a user's
+would. One thread; potentials and models are loaded before. Time: from the structure to the density of states.
+"""
+
+from __future__ import annotations
+
+import argparse
+import tempfile
+import time
+from collections import defaultdict
+
+import numpy as np
+import torch
+
+from inscape.evaluation import dos_record, read_truth
+from inscape.lattice import mesh_spacing, modes_on_mesh
+from inscape.library import Library
+from inscape.potentials import engine
+from inscape.scattering import density_of_states
+from inscape.simulation import force_constants_of, predicted_force_constants
+from inscape.spectra import native_energy_edges
+from inscape.structure_model import shipped_model
+from inscape.threads import numpy_alone
+
+FIGURES = ("W1", "R2", "mean energy", "C_V(100 K)", "C_V(300 K)")
+
+
+@numpy_alone()
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("library")
+    parser.add_argument("--number", type=int, default=40)
+    parser.add_argument("--max-atoms", type=int, default=20)
+    parser.add_argument("--engines", default="nequix-oam-1-pft,sevennet-0")
+    options = parser.parse_args()
+    torch.set_num_threads(1)
+    library = Library(options.library)
+    names = [n for n in library.select("val", max_atoms=options.max_atoms) if library.entries[n].has_born]
+    names = names[:: max(1, len(names) // options.number)][: options.number]
+    model = shipped_model()
+    potentials = {name: engine(name) for name in options.engines.split(",") if name}
+    for potential in potentials.values():
+        _ = potential.calculator
+    predicted_force_constants(library.crystal(names[0]))  # loads
+    figures: dict[str, dict[str, list[float]]] = defaultdict(lambda: defaultdict(list))
+    with tempfile.TemporaryDirectory() as cache:
+        roads = {
+            "code": lambda crystal: model([crystal], kinds=("dos",))[0].partial_dos,
+            "force constants": lambda crystal: spectrum(predicted_force_constants(crystal)),
+            **{
+                name: lambda crystal, p=potential: spectrum(force_constants_of(crystal, p, relax=False, cache=cache))
+                for name, potential in potentials.items()
+            },
+        }
+        for name in names:
+            truth = read_truth(library, name)
+            for road, make in roads.items():
+                started = time.perf_counter()
+                partial = make(truth.crystal)
+                figures[road]["time, s"].append(time.perf_counter() - started)
+                record = dos_record(truth, np.asarray(partial, dtype=float))
+                for key in FIGURES:
+                    figures[road][key].append(record[key])
+            print(name, truth.crystal.formula, *(f"{r} {v['W1'][-1]:.2f}" for r, v in figures.items()), flush=True)
+    print(f"\n{len(names)} crystals (mean / median)\n")
+    print("| road | " + " | ".join([*FIGURES, "time, s"]) + " |\n|---|" + "---|" * (len(FIGURES) + 1))
+    for road, columns in figures.items():
+        cells = (f"{np.mean(columns[key]):.3f} / {np.median(columns[key]):.3f}" for key in (*FIGURES, "time, s"))
+        print(f"| {road} | " + " | ".join(cells) + " |")
+
+
+def spectrum(computed) -> np.ndarray:
+    """Partial densities of states on the native grid."""
+    force_constants = computed.force_constants
+    modes = modes_on_mesh(force_constants, mesh_spacing(force_constants.crystal))
+    return density_of_states(modes, native_energy_edges())[0]
+
+
+if __name__ == "__main__":
+    main()
