@@ -3,9 +3,9 @@
     python benchmarks/roads.py LIBRARY [--number N] [--max-atoms N] [--engines NAMES]
 
 Roads: the code road and force constants in one pass, both of the structure model, and finite displacements with
-interatomic potentials in the geometry of DFT, supercells of at least 10 Å. Crystals are evenly taken from those of `val`
-with Born charges, which all roads but the potentials' have in them; the potentials' then lack LO–TO splitting, as a user's
-would. One thread; potentials and models are loaded before. Time: from the structure to the density of states.
+interatomic potentials in the geometry of DFT, supercells of at least 10 Å. Crystals are evenly taken from those of
+`val` with Born charges; the potentials have none and so lack LO–TO splitting, as a user's would. One thread;
+potentials and models are loaded before. Time: from the structure to the density of states.
 """
 
 from __future__ import annotations
