@@ -39,7 +39,7 @@ def structure(run: RunFile, library: LibraryPath, output: Output = None, minutes
 
 @app.command("denoise")
 def denoise(run: RunFile, library: LibraryPath, output: Output = None, minutes: Minutes = None) -> None:
-    """Train the network that cleans measured powder maps."""
+    """Train the network that cleans measured powder maps, or densities of states."""
     settings = read_run_file(run)
     from inscape.measured import train_denoiser
 

@@ -6,6 +6,7 @@ against that, and how large the error is that remains.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import torch
@@ -56,6 +57,12 @@ FEW = 3.0
 
 MULTIPLE = 16
 """Bins along an axis with neighbours are filled up to a multiple of this."""
+
+KEPT_OVER = 8.0
+"""Standard deviation, bins of energy, of the window in which what was counted is kept."""
+
+UNSURE = 0.5
+"""By about this share may an expectation be wrong in all of such a window."""
 
 LOWEST = 1e-3
 """A smoothed value to which less than this share of a bin's weight contributes is none."""
@@ -111,6 +118,31 @@ def _convolution(neighbours: Neighbours, old: int, new: int, stride: int = 1) ->
     return nn.Conv2d(old, new, (height, width), stride=neighbours.of(stride), padding=(height // 2, width // 2))
 
 
+def kept(weight: Tensor, x: Tensor, expected: Tensor, variance: Tensor) -> Tensor:
+    """Factor by which expectations have to be multiplied to hold, near each energy, what was measured there.
+
+    Of few counts a network expects too little: it is trained on the errors of each map in units of it, of which the
+    least is nearer to the median than to the mean. The sum over many bins is known better than that.
+
+    Parameters
+    ----------
+    weight
+        Of each bin, shape (m, 1, n_q, n_energy): 0 where it was not measured.
+    x, expected, variance
+        What was measured, what is expected, and the variance of the first, the same shape.
+
+    Returns
+    -------
+    Tensor
+        Shape (m, 1, 1, n_energy): with the sums X and F of both in a window and the variance V of X,
+        1 + (X − F) F/(F² + V/u²), u = `UNSURE`: X/F where much was counted, and 1 where nothing was.
+    """
+    sums = torch.cat([weight * x, weight * expected, weight**2 * variance], dim=1).sum(2, keepdim=True)
+    measured, found, spread = smoothed(sums, (0.0, KEPT_OVER)).split(1, dim=1)
+    spread = spread / (2 * math.sqrt(math.pi) * KEPT_OVER)  # squares of a Gaussian's weights add up to this
+    return (1 + (measured - found) * found / (found**2 + spread / UNSURE**2 + 1e-12)).clamp_min(0)
+
+
 class Residual(nn.Module):
     """x + two convolutions of it, the second of which begins at 0."""
 
@@ -136,7 +168,8 @@ class Cleaner(nn.Module):
 
         p = f + (x − f) V/(V + σ²),
 
-    so that p = x where there is no noise, and p = f where nothing was measured.
+    so that p = x where there is no noise, and p = f where nothing was measured. Before, f is multiplied by what `kept`
+    says.
 
     Parameters
     ----------
@@ -181,8 +214,9 @@ class Cleaner(nn.Module):
         tuple
             (m, height, width) twice, in the units of the input, and (m, channels[-1]).
         """
+        near = self.neighbours
         mask = (~torch.isnan(values))[:, None].to(values.dtype)
-        scale = _scale(torch.nan_to_num(values, nan=0.0)[:, None], mask, self.neighbours.size)
+        scale = _scale(torch.nan_to_num(values, nan=0.0)[:, None], mask, near.size)
         x = torch.nan_to_num(values, nan=0.0)[:, None] / scale
         noise = mask * torch.nan_to_num(variances, nan=0.0)[:, None] / scale**2
         column = _mean(x, mask, (2,))  # over |Q|
@@ -190,15 +224,13 @@ class Cleaner(nn.Module):
         row = _mean(x, mask, (3,)).expand_as(x)
         candidates: list[Tensor] = []
         local = noise
-        for width in reversed(
-            self.neighbours.widths
-        ):  # widest first: where a narrow one has no bins, the next wider stands
+        for width in reversed(near.widths):  # widest first: where a narrow one has no bins, the next wider stands
             found = smoothed(torch.cat([x, mask, noise], dim=1), width)
             known, weight = found[:, 1:2] > LOWEST, found[:, 1:2].clamp_min(LOWEST)
             candidates.append(torch.where(known, found[:, :1] / weight, candidates[-1] if candidates else column))
-            if width == self.neighbours.widths[-1]:
+            if width == near.widths[-1]:
                 local = torch.where(known, found[:, 2:] / weight, _mean(noise, mask, (2, 3)))
-            elif width == self.neighbours.near:
+            elif width == near.near:
                 local = 0.02 * local + 0.98 * torch.where(known, found[:, 2:] / weight, local)
         level = torch.log10(local + 1e-9) / 3
         own = torch.where(mask > 0, torch.log10(noise + 1e-9) / 3, level)
@@ -216,6 +248,7 @@ class Cleaner(nn.Module):
         sure = events / (events + FEW)
         sigma2 = sure * noise + (1 - sure) * local
         share = mask * trusted / (trusted + sigma2)
+        expected = expected * kept(mask * (1 - share), x, expected, sigma2)
         clean = expected + share * (x - expected)
         share = share.detach()
         variance = torch.exp(doubt.clamp(-10, 10)) * ((1 - share) * spread + share * sigma2)
