@@ -50,7 +50,8 @@ weights: $(READY) ## train the shipped models again from LIBRARY=path
 	$(BIN)/inscape train structure configs/structure-dos.toml --library $(LIBRARY)
 	$(BIN)/inscape train structure configs/structure-powder.toml --library $(LIBRARY)
 	$(BIN)/inscape train structure configs/structure-crystal.toml --library $(LIBRARY)
-	$(BIN)/inscape train denoise configs/denoise.toml --library $(LIBRARY)
+	$(BIN)/inscape train denoise configs/denoise-powder.toml --library $(LIBRARY)
+	$(BIN)/inscape train denoise configs/denoise-dos.toml --library $(LIBRARY)
 	$(BIN)/inscape train calibration --library $(LIBRARY)
 	$(BIN)/inscape index build $(LIBRARY) -o src/inscape/index/phonondb.safetensors
 
