@@ -138,9 +138,10 @@ def kept(weight: Tensor, x: Tensor, expected: Tensor, variance: Tensor) -> Tenso
         1 + (X − F) F/(F² + V/u²), u = `UNSURE`: X/F where much was counted, and 1 where nothing was.
     """
     sums = torch.cat([weight * x, weight * expected, weight**2 * variance], dim=1).sum(2, keepdim=True)
-    measured, found, spread = smoothed(sums, (0.0, KEPT_OVER)).split(1, dim=1)
+    measured, found, spread = smoothed(sums, (0.0, KEPT_OVER))[:, :, None].unbind(1)
     spread = spread / (2 * math.sqrt(math.pi) * KEPT_OVER)  # squares of a Gaussian's weights add up to this
-    return (1 + (measured - found) * found / (found**2 + spread / UNSURE**2 + 1e-12)).clamp_min(0)
+    factor: Tensor = 1 + (measured - found) * found / (found**2 + spread / UNSURE**2 + 1e-12)
+    return factor.clamp_min(0)
 
 
 class Residual(nn.Module):
