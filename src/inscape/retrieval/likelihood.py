@@ -1,14 +1,16 @@
 """How likely the counts of a map are if it is that of a crystal: what tells crystals apart where little is counted.
 
 With intensities x whose variance is u times what is expected, as that of counts is, the likelihood of a model μ is, but
-for a constant and up to first order in u/μ (exactly if x/u are counts), exp Σ (x ln μ − μ)/u. Scale and background are
-those that make it most likely: least squares with the variances of what they let expect, repeated (Fisher's scoring).
+for a constant, exp Σ (x ln μ − μ)/u: that of Poisson if x/u are counts. Scale and background, neither of them negative,
+are those that make it most likely: least squares with the variances of what they let expect, repeated (Fisher's
+scoring).
 """
 
 from __future__ import annotations
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.optimize import nnls
 
 from inscape.retrieval.measurements import Measurement
 
@@ -52,8 +54,8 @@ def likelihood(models: Array, smooth: Array, measured: Measurement) -> Array:
         columns = np.concatenate([model[None], backgrounds])
         expected = model
         for _ in range(STEPS if len(backgrounds) else 1):
-            weighted = columns * (rate / expected)
-            amounts = np.linalg.lstsq(weighted @ columns.T, weighted @ x, rcond=None)[0]
+            root = np.sqrt(rate / expected)
+            amounts = nnls((columns * root).T, x * root)[0]
             expected = np.maximum(amounts @ columns, LEAST * model)
         found[number] = 2 * (rate * x) @ np.log(expected) - 2 * rate @ expected
     return found
