@@ -49,7 +49,10 @@ from inscape.spectra import centres, native_energy_edges, rebin
 from inscape.structure_model.train import training_ids
 
 BINS, END, SIGMA = 120, 1.15, 1.2
-WIDTHS = (0.0, 0.5, 0.75, 1.0, 1.5, 2.0, 3.0, 5.0, 8.0)
+WIDTHS = (0.0, 0.3, 0.4, 0.5, 0.75, 1.0, 1.5, 2.0, 3.0, 5.0, 8.0)
+WEAK = (0.0003, 0.001, 0.003, 0.01)
+"""Weights of total variation, beside those for maps."""
+
 Array = np.ndarray
 
 
@@ -67,7 +70,7 @@ def spectra(library: Library, names: Iterable[str]) -> tuple[Array, Array]:
         lost = np.arange(BINS) < 3
         first = np.random.default_rng(number).integers(10, BINS - 20)
         lost[first : first + 6] = True
-        true.append(found / found.mean())
+        true.append(found.clip(0.0) / found.mean())  # rebinning leaves −10⁻¹⁵
         gaps.append(lost)
     return np.array(true, np.float32)[:, None], np.array(gaps)[:, None]
 
@@ -85,7 +88,10 @@ def along_energy(values: Array, width: float) -> Array:
 
 METHODS: dict[str, tuple[Callable[..., Array], list[tuple[float, ...]]]] = {
     "smoothing": (along_energy, [(width,) for width in WIDTHS]),
-    "total variation": (total_variation, [(weight, roots) for weight in TV_WEIGHTS for roots in (False, True)]),
+    "total variation": (
+        total_variation,
+        [(weight, roots) for weight in (*WEAK, *TV_WEIGHTS) for roots in (False, True)],
+    ),
 }
 
 
