@@ -1,14 +1,11 @@
 """Search: a spectrum finds its crystal, whatever its scale, and what was not measured says nothing."""
 
 import json
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 import xarray as xr
-from scipy.optimize import minimize
-from scipy.stats import poisson
 from typer.testing import CliRunner
 
 import inscape
@@ -18,7 +15,6 @@ from inscape.errors import DataError, LibraryError, WeightsError
 from inscape.index import INDEX, Index, build_index, index_of_library
 from inscape.results import make_prediction
 from inscape.retrieval import container, fit, fitted, measurement, search
-from inscape.retrieval.likelihood import likelihood
 from inscape.retrieval.rank import spectrum_of
 from inscape.scattering import AllAngles, instrument
 from inscape.spectra import centres, native_energy_edges, rebin
@@ -98,41 +94,6 @@ def test_a_map_of_counts_finds_its_crystal(index):
         assert best.id == name
         assert 0.0 < best.chi2 < 1.3  # variances are raised, which makes it small where most bins are dark
         assert best.chi2_above_first == 0.0
-
-
-def test_the_likelihood_is_that_of_poisson_at_its_highest():
-    rng = np.random.default_rng(0)
-    models = rng.uniform(0.5, 2.0, (3, 6, 10))
-    counts = rng.poisson(3 * models[0] + 1.0)
-    measured = measurement(spectrum(counts, counts, q=np.linspace(1, 4, 7), energy=np.linspace(5, 25, 11)))
-    measured = replace(measured, unit=np.ones_like(measured.values))
-    flat = np.ones((1, 6, 10))
-
-    def highest(model, smooth):
-        def lowered(logarithms):
-            expected = np.tensordot(np.exp(logarithms), [model, *smooth], axes=1)
-            return -2 * np.sum(poisson.logpmf(counts, expected))
-
-        return -minimize(lowered, np.zeros(1 + len(smooth)), method="Nelder-Mead", options={"xatol": 1e-6}).fun
-
-    for smooth in (flat[:0], flat):
-        found = likelihood(models, smooth, measured)
-        expected = np.array([highest(model, smooth) for model in models])
-        np.testing.assert_allclose(found - found[0], expected - expected[0], atol=2e-2)
-        assert found.argmax() == 0
-
-
-def test_the_best_are_ranked_by_likelihood_and_the_others_by_least_squares(index, monkeypatch):
-    query = true_map(index, 2)
-    values = np.nan_to_num(query["intensity"].values).clip(0)
-    monkeypatch.setattr("inscape.retrieval.rank.RANKED", 3)
-    found = fit(index, measurement(spectrum(50 * values + 1.0, 50 * values + 1.0)))
-    order = found.order
-    assert np.isfinite(found.likelihood[order[:3]]).all()
-    assert np.isinf(found.likelihood[order[3:]]).all()
-    assert (np.diff(found.likelihood[order[:3]]) <= 0).all()
-    assert (np.diff(found.explained[order[3:]]) <= 0).all()
-    assert found.behind(order[0]) == 0.0 <= found.behind(order[1])
 
 
 def test_neither_scale_nor_order_matter(index):

@@ -47,10 +47,6 @@ class Decoder(ABC):
     def spectrum(self, rows: NDArray[np.intp], scales: Array) -> Array:
         """Sum of the models of some crystals, by their numbers, each times a scale, on all bins, (n_q, n_energy)."""
 
-    @abstractmethod
-    def spectra(self, rows: NDArray[np.intp]) -> Array:
-        """Models of some crystals, by their numbers, on all bins, shape (n, n_q, n_energy)."""
-
 
 def decoder(index: Index, measured: Measurement, stretch: float = 1.0) -> Decoder:
     """The decoder for a measurement, energies of the crystals multiplied by ``stretch``."""
@@ -73,10 +69,6 @@ class DosDecoder(Decoder):
     def spectrum(self, rows: NDArray[np.intp], scales: Array) -> Array:
         """As of `Decoder`."""
         return np.asarray(scales @ self.models[rows])[None]
-
-    def spectra(self, rows: NDArray[np.intp]) -> Array:
-        """As of `Decoder`."""
-        return np.asarray(self.models[rows, None])
 
 
 class MapDecoder(Decoder):
@@ -121,16 +113,8 @@ class MapDecoder(Decoder):
 
     def spectrum(self, rows: NDArray[np.intp], scales: Array) -> Array:
         """As of `Decoder`."""
-        return np.asarray(np.einsum("qek,qk->qe", self.axes, (self._damping(rows) * scales) @ self.codes[rows]))
-
-    def spectra(self, rows: NDArray[np.intp]) -> Array:
-        """As of `Decoder`."""
-        damped = self._damping(rows)[:, None] * self.codes[rows].T  # (n_q, n_components, n)
-        return (self.axes @ damped.astype(np.float32)).transpose(2, 0, 1)
-
-    def _damping(self, rows: NDArray[np.intp]) -> Array:
-        """Debye–Waller factors against the index, shape (n_q, n)."""
-        return np.asarray(np.exp(-np.outer(self.q**2, self.warming[rows]) / 3))
+        damping = np.exp(-np.outer(self.q**2, self.warming[rows]) / 3)
+        return np.asarray(np.einsum("qek,qk->qe", self.axes, (damping * scales) @ self.codes[rows]))
 
     def _groups(self) -> Iterator[tuple[NDArray[np.intp], float]]:
         """Crystals whose atoms move about equally more than in the index, and how much: numbers, ⟨u²⟩ in Å²."""

@@ -48,8 +48,6 @@ class Measurement:
         Whether variances came with the data; otherwise they are as if the intensities were counts.
     instrument
         Whose resolution the spectrum has.
-    unit
-        Variance of a unit of intensity, 1 for counts, shape (n_q, n_energy); None until counts are expected.
     """
 
     values: Array
@@ -60,7 +58,6 @@ class Measurement:
     temperature: float
     noise_known: bool
     instrument: Instrument | None = None
-    unit: Array | None = None
 
     @property
     def n_bins(self) -> int:
@@ -80,7 +77,7 @@ class Measurement:
         raised = np.where(use, expected + EXPECTED_FLOOR * mean, 0.0)
         overall = float(self.variance[use].sum() / raised[use].sum())
         gain = (_average(self.variance, use, FAR) + overall * mean) / (_average(raised, use, FAR) + mean)
-        return replace(self, weights=np.where(use, 1 / np.where(use, gain * raised, 1.0), 0.0), unit=gain)
+        return replace(self, weights=np.where(use, 1 / np.where(use, gain * raised, 1.0), 0.0))
 
 
 def measurement(

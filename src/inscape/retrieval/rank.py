@@ -7,14 +7,13 @@ the measurement, not to a crystal: they are made once, and what is left is two p
 A background, linear in a few parameters, is fitted along with each of them (the Schur complement).
 
 Few counts do not know their own variance. So maps are fitted twice: the second time, variances are those of the counts
-expected from the crystals that fitted best. The best are then ranked by how likely the counts are, each with the
-scale and background that make them most likely (`inscape.retrieval.likelihood`).
+expected from the crystals that fitted best.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,7 +21,6 @@ from numpy.typing import NDArray
 from inscape.errors import DataError
 from inscape.index import Index
 from inscape.retrieval.decoders import Decoder, decoder
-from inscape.retrieval.likelihood import likelihood
 from inscape.retrieval.measurements import Measurement
 from inscape.spectra import centres
 
@@ -30,9 +28,6 @@ Array = NDArray[np.floating]
 
 EXPECTING = 100
 """Crystals that fit best, from which counts are expected."""
-
-RANKED = 50
-"""Crystals that fit best, of a map, that are ranked by the likelihood of its counts."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -53,9 +48,6 @@ class Fit:
         Scale of each crystal, and factor of its energies, that fit best, shape (n_crystals,).
     n_free
         Bins less fitted parameters.
-    likelihood
-        Twice the logarithm of how likely the counts of a map are, of the crystals that fit best, but for a constant;
-        −∞ for all others. None of a density of states.
     """
 
     measured: Measurement
@@ -65,7 +57,6 @@ class Fit:
     scale: Array
     stretch: Array
     n_free: int
-    likelihood: Array | None = None
 
     @property
     def cosine(self) -> Array:
@@ -80,16 +71,7 @@ class Fit:
     @property
     def order(self) -> NDArray[np.intp]:
         """Numbers of the crystals, the best first."""
-        if self.likelihood is None:
-            return np.argsort(-self.explained, kind="stable")
-        return np.lexsort((-self.explained, -self.likelihood))
-
-    def behind(self, number: int) -> float:
-        """By how much χ² of a crystal, or −2 times the logarithm of its likelihood, exceeds that of the first."""
-        first, judged = self.order[0], self.likelihood
-        if judged is None or not np.isfinite(judged[number]):
-            judged = self.explained
-        return float(judged[first] - judged[number])
+        return np.argsort(-self.explained, kind="stable")
 
 
 def fit(index: Index, measured: Measurement, *, background: bool = False, stretches: Sequence[float] = (1.0,)) -> Fit:
@@ -112,8 +94,7 @@ def fit(index: Index, measured: Measurement, *, background: bool = False, stretc
     found = _fit(decoders, measured, smooth)
     if measured.q_edges is None:
         return found
-    found = _fit(decoders, measured.with_counts_expected(_expected(found, smooth)), smooth)
-    return found if found.measured.unit is None else replace(found, likelihood=_likelihoods(found, smooth))
+    return _fit(decoders, measured.with_counts_expected(_expected(found, smooth)), smooth)
 
 
 def fitted(found: Fit, number: int, *, background: bool = False) -> Array:
@@ -150,17 +131,6 @@ def _explained(one: Decoder, measured: Measurement, smooth: Array, inverse: Arra
     square = square - np.einsum("na,ab,nb->n", beside, inverse, beside)
     scale = np.clip(along, 0.0, None) / np.where(square > 0, square, np.inf)
     return along * scale, scale
-
-
-def _likelihoods(found: Fit, smooth: Array) -> Array:
-    """Of the best `RANKED` crystals, each with the stretch that fits best; −∞ for all others."""
-    judged = np.full(len(found.explained), -np.inf)
-    best = found.order[:RANKED]
-    for factor, one in found.decoders.items():
-        rows = best[found.stretch[best] == factor]
-        if len(rows):
-            judged[rows] = likelihood(one.spectra(rows), smooth, found.measured)
-    return judged
 
 
 def _expected(found: Fit, smooth: Array) -> Array:

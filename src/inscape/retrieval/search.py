@@ -47,8 +47,7 @@ class Match:
         Of a spectrum: cosine with the query, each bin over its standard deviation, 1 is exact. Of a structure: one over
         one plus the distance of codes, in units of the distance that crystals of the index have from their mean.
     chi2, chi2_above_first
-        χ² per free bin, and how much χ² is above that of the first, of the best of a map −2 times the logarithm of
-        the likelihood of its counts; None where the noise is not known.
+        χ² per free bin, and how much χ² is above that of the first; None where the noise is not known.
     stretch
         Factor of the crystal's energies that fits best.
     """
@@ -231,7 +230,7 @@ def _ranked(
             _match(index, i, float(cosine[i])),
             stretch=float(found.stretch[i]),
             chi2=float(chi2[i]) if measured.noise_known else None,
-            chi2_above_first=found.behind(int(i)) if measured.noise_known else None,
+            chi2_above_first=float(found.explained[order[0]] - found.explained[i]) if measured.noise_known else None,
         )
         for i in order
     ]
