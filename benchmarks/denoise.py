@@ -106,7 +106,8 @@ class Components:
     """Principal components of training maps, fitted to the measured bins with a ridge of their variances."""
 
     def __init__(self, X: Array) -> None:
-        pca = PCA(max(COMPONENTS), solver="randomised", random_state=0).fit(X.reshape(len(X), -1))
+        most = min(max(COMPONENTS), X[0].size, len(X))
+        pca = PCA(most, solver="randomised", random_state=0).fit(X.reshape(len(X), -1))
         self.mean, self.axes = pca.mean_.astype(float), pca.components_.astype(float)
         codes = (X.reshape(len(X), -1) - pca.mean_) @ pca.components_.T
         self.variances = codes.var(axis=0)

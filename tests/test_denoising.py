@@ -1,4 +1,4 @@
-"""Cleaning of powder maps: gaps have no say, what has no noise stays, filled bins are marked, limits are said."""
+"""Cleaning and filling of maps and spectra: gaps have no say, what has no noise stays, filled bins are marked."""
 
 import json
 
@@ -9,15 +9,18 @@ import xarray as xr
 from numpy.testing import assert_allclose, assert_array_equal
 
 import inscape
+from inscape.autoencoders.corruptions import Poisson
 from inscape.errors import DataError, WeightsError
 from inscape.measured import Denoiser, make_measured, read, save_cleaned, shipped_denoiser, train_denoiser
 from inscape.measured.foreign import structure_left
-from inscape.measured.network import Cleaner
+from inscape.measured.network import Cleaner, kept
+from inscape.measured.observing import Counting
 from inscape.measured.resampling import bring_back, even_edges, resample
 
 torch.set_num_threads(1)
 
 Q, ENERGY = np.linspace(0.5, 8.5, 41), np.linspace(-20, 60, 81)
+DOS_ENERGY = np.linspace(0, 60, 81)
 
 
 def truth():
@@ -40,21 +43,38 @@ def measurement(counts=20_000, seed=0, gaps=True):
     return make_measured(values, variances, q_edges=Q, energy_edges=ENERGY, attributes={"source": "made"})
 
 
-def tensors():
-    """Values and variances of a part of it as the network takes them."""
+def dos_truth(edges=DOS_ENERGY):
+    """A density of states, two bands beyond a parabola."""
+    energy = 0.5 * (edges[1:] + edges[:-1])
+    bands = np.exp(-0.5 * ((energy - 24) / 3) ** 2) + 0.7 * np.exp(-0.5 * ((energy - 40) / 2) ** 2)
+    return bands + 0.2 * (energy / 15) ** 2 * np.exp(-((energy / 18) ** 4))
+
+
+def dos_measurement(counts=5000, seed=0, lost=(), edges=DOS_ENERGY):
+    """It as counted, without the bins ``lost``."""
+    true = dos_truth(edges)
+    unit = true.sum() / counts
+    drawn = np.random.default_rng(seed).poisson(true / unit).astype(float)
+    drawn[list(lost)] = np.nan
+    return make_measured(drawn * unit, drawn * unit**2, energy_edges=edges)
+
+
+def tensors(network):
+    """Values and variances of a part of a map, or of one row, as the network takes them."""
+    rows = slice(32) if network.axes == 2 else slice(30, 31)
     data = measurement()
-    return tuple(torch.from_numpy(data[name].values[None, :32]).float() for name in ("intensity", "variance"))
+    return tuple(torch.from_numpy(data[name].values[None, rows]).float() for name in ("intensity", "variance"))
 
 
 def error(found):
     return float(((found - truth()) ** 2).sum() / (truth() ** 2).sum())
 
 
-@pytest.fixture
-def random():
+@pytest.fixture(params=[2, 1], ids=["map", "spectrum"])
+def random(request):
     """A network that has learned nothing, so that every weight matters."""
     torch.manual_seed(3)
-    network = Cleaner((4, 6, 8, 5))
+    network = Cleaner((4, 6, 8, 5), request.param)
     for parameter in network.parameters():
         torch.nn.init.normal_(parameter, std=0.2)
     return network.eval()
@@ -64,7 +84,7 @@ def random():
 
 
 def test_what_stands_under_a_gap_never_matters(random):
-    values, variances = tensors()
+    values, variances = tensors(random)
     one = random(values, variances)
     again = random(values, torch.where(torch.isnan(values), 7.0, variances))
     for a, b in zip(one, again, strict=True):
@@ -73,7 +93,7 @@ def test_what_stands_under_a_gap_never_matters(random):
 
 
 def test_a_network_follows_the_unit_of_the_data(random):
-    values, variances = tensors()
+    values, variances = tensors(random)
     clean, variance, code = random(values, variances)
     in_other, in_other_squared, same = random(values * 64, variances * 64**2)
     assert_allclose(in_other.detach(), 64 * clean.detach(), rtol=2e-4)
@@ -82,7 +102,7 @@ def test_a_network_follows_the_unit_of_the_data(random):
 
 
 def test_a_network_stays_at_what_was_measured_where_there_is_no_noise(random):
-    values, _ = tensors()
+    values, _ = tensors(random)
     clean, variance, _ = random(values, values * 0)
     known = ~torch.isnan(values)
     assert_allclose(clean[known].detach(), values[known], rtol=1e-5, atol=1e-6)
@@ -99,6 +119,60 @@ def test_a_clean_map_stays_as_it_is():
 def test_almost_no_noise_changes_almost_nothing():
     found = inscape.denoise(measurement(counts=10**9, gaps=False))
     assert error(found["clean"].values) < 1e-4
+
+
+def test_an_expectation_is_scaled_to_hold_what_was_counted():
+    x, expected = torch.full((1, 1, 4, 60), 3.0), torch.full((1, 1, 4, 60), 2.0)
+    here = (torch.arange(60) < 30).float().expand_as(x)
+    assert_allclose(kept(here, x, expected, 1e-9 * x)[0, 0, 0, :30], 1.5, rtol=1e-4)
+    far = kept(here[..., :20], x[..., :20], expected[..., :20], 1e9 * x[..., :20])
+    assert_allclose(far, 1.0, atol=1e-4)
+    assert_allclose(kept(0 * here, x, expected, x), 1.0)
+
+
+def test_counting_has_the_mean_and_the_variance_that_it_says():
+    torch.manual_seed(0)
+    true = torch.linspace(0.2, 3.0, 20).expand(40_000, 1, 20)
+    lost = (torch.arange(20) == 7).expand_as(true)
+    for counting in (Counting(Poisson(400.0)), Counting(Poisson(400.0), subtracted=1.0, power=1.5)):
+        values, stated, expected = counting(true, lost)
+        assert torch.isnan(values[..., 7]).all()
+        known = ~lost[0, 0]
+        assert_allclose(values[..., known].mean(0), true[0][..., known], atol=0.02)
+        noise = ((values - true) ** 2)[..., known]
+        assert_allclose(stated[..., known].mean(0), noise.mean(0), rtol=0.1)
+        assert_allclose(expected[..., known].mean(0), noise.mean(0), rtol=0.15)  # of dark bins a little more
+
+
+@pytest.mark.parametrize("counts", [300, 5000, 100_000])
+def test_cleaning_brings_a_density_of_states_nearer_to_the_truth(counts):
+    noisy, clean, inside = [], [], []
+    for seed in range(3):
+        data = dos_measurement(counts, seed)
+        found = inscape.denoise(data)
+        missed = np.abs(found["clean"].values - dos_truth())
+        noisy.append(((data["intensity"].values - dos_truth()) ** 2).sum())
+        clean.append((missed**2).sum())
+        inside.append((missed < 2.5 * found["uncertainty"].values).mean())
+    assert np.sum(clean) < 0.6 * np.sum(noisy)
+    assert np.mean(inside) > 0.65
+
+
+def test_gaps_of_a_density_of_states_are_filled_and_marked():
+    lost = (30, 31, 52, 70)
+    found = inscape.denoise(dos_measurement(20_000, lost=lost))
+    assert np.flatnonzero(found["filled"].values).tolist() == list(lost)
+    assert np.isnan(found["residual"].values[list(lost)]).all()
+    assert_allclose(found["clean"].values[list(lost)], dos_truth()[list(lost)], atol=0.15)
+
+
+@pytest.mark.parametrize("edges", [np.linspace(0, 60, 901), 60 * np.linspace(0, 1, 121) ** 1.3], ids=["many", "uneven"])
+def test_any_grid_of_energies_keeps_its_area(edges):
+    data = dos_measurement(10**6, edges=edges)
+    found = inscape.denoise(data)
+    areas = [np.sum(found[name].values * np.diff(edges)) for name in ("clean", "intensity")]
+    assert areas[0] == pytest.approx(areas[1], rel=0.01)
+    assert ((found["clean"].values - dos_truth(edges)) ** 2).sum() < 0.01 * (dos_truth(edges) ** 2).sum()
 
 
 @pytest.mark.parametrize("counts", [1000, 20_000, 300_000])
@@ -158,7 +232,7 @@ def test_residuals_tell_noise_from_structure():
 
 def test_a_map_unlike_any_spectrum_is_called_foreign():
     checks = 1.0 + 0.9 * (-1.0) ** (np.arange(40)[:, None] // 3 + np.arange(80) // 3)
-    counts = np.random.default_rng(0).poisson(100 * checks)
+    counts = np.random.default_rng(0).poisson(20 * checks)
     found = inscape.denoise(make_measured(counts, counts, q_edges=Q, energy_edges=ENERGY))
     assert found.attrs["foreign"] == 1
     assert "usual" in found.attrs["foreign_reason"]
@@ -233,6 +307,24 @@ def test_the_command_writes_file_and_picture(tmp_path, monkeypatch):
     assert (tmp_path / "map.png").stat().st_size > 10_000
 
 
+def test_the_command_takes_a_density_of_states(tmp_path, monkeypatch):
+    from typer.testing import CliRunner
+
+    from inscape.cli import app
+
+    monkeypatch.chdir(tmp_path)
+    data = dos_measurement(lost=(40,))
+    lines = np.transpose([data[n].values for n in ("energy", "intensity")] + [np.sqrt(data["variance"].values)])
+    np.savetxt("dos.txt", lines)
+    done = CliRunner().invoke(app, ["denoise", "dos.txt", "--energy-unit", "meV", "--plot", "dos.png", "--json"])
+    assert done.exit_code == 0, done.output
+    facts = json.loads(done.stdout)
+    assert facts["kind"] == "density of states"
+    assert facts["bins_filled"] == 1
+    assert read("dos-clean.nc").attrs["kind"] == "density of states"
+    assert (tmp_path / "dos.png").stat().st_size > 10_000
+
+
 def test_the_picture_hatches_what_was_filled():
     from matplotlib.contour import QuadContourSet
 
@@ -246,20 +338,21 @@ def test_the_picture_hatches_what_was_filled():
     assert not hatched(measurement(gaps=False))
 
 
-def test_the_same_seed_trains_the_same_weights(library, tmp_path):
-    small = {"channels": (2, 3, 4, 3), "epochs": 1, "batch_size": 4}
+@pytest.mark.parametrize(("kind", "data"), [("powder", measurement), ("dos", dos_measurement)])
+def test_the_same_seed_trains_the_same_weights(kind, data, library, tmp_path):
+    small = {"kind": kind, "channels": (2, 3, 4, 3), "epochs": 1, "batch_size": 4}
     paths = [train_denoiser(library.path, output=tmp_path / f"{n}.safetensors", **small) for n in "ab"]
     one, two = (Denoiser.load(path) for path in paths)
     assert one.digest == two.digest
     assert one.calibration == two.calibration
-    found = inscape.denoise(measurement(), denoiser=one)
+    found = inscape.denoise(data(), denoiser=one)
     assert np.isfinite(found["clean"].values).all()
 
 
 def test_weights_of_another_kind_are_refused():
     from inscape.training import WEIGHTS
 
-    with pytest.raises(WeightsError, match="not a denoise-powder"):
+    with pytest.raises(WeightsError, match="expected denoise-powder or denoise-dos"):
         Denoiser.load(WEIGHTS / "autoencoder-dos.safetensors")
     assert shipped_denoiser().digest
 
@@ -270,7 +363,7 @@ BAD = [
     (lambda d: d.assign(variance=-d["variance"]), {}, "negative"),
     (lambda d: d, {"dose": 0.0}, "dose is 0.0; expected"),
     (lambda d: d, {"dose": np.inf}, "dose is inf; expected"),
-    (lambda d: make_measured(np.ones(5), None, energy_edges=np.arange(6)), {}, "expected a powder map"),
+    (lambda d: dos_measurement(), {"denoiser": shipped_denoiser()}, "expected a powder map"),
 ]
 
 

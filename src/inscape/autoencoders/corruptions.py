@@ -145,11 +145,15 @@ class ResolutionBlur(Corruption):
 
 @dataclass(frozen=True)
 class MissingBands(Corruption):
-    """``count`` bands of ``width`` bins along an axis, anywhere in each sample, are not measured: dead detectors."""
+    """``count`` bands of ``width`` bins along an axis, anywhere in each sample, are not measured: dead detectors.
+
+    ``share`` is that of the samples which, by chance, lack them.
+    """
 
     count: int = 1
     width: int = 1
     axis: int = -1
+    share: float = 1.0
 
     def __call__(self, rows: Tensor, shape: tuple[int, ...]) -> Tensor:
         dim = axis_of(self.axis, shape)
@@ -159,6 +163,8 @@ class MissingBands(Corruption):
         bins = torch.arange(length, device=rows.device)
         first = torch.randint(length - self.width + 1, (len(rows), self.count, 1), device=rows.device)
         lost = ((bins >= first) & (bins < first + self.width)).any(dim=1)  # (m, length)
+        if self.share < 1:
+            lost = lost & (torch.rand(len(rows), 1, device=rows.device) < self.share)
         view = [-1] + [1] * len(shape)
         view[dim] = length
         kept: Tensor = rows.reshape(-1, *shape).masked_fill(lost.view(view), torch.nan)

@@ -46,7 +46,7 @@ def structure(
 
 @app.command("denoise")
 def denoise(run: RunFile, library: LibraryPath, output: Output = None, minutes: Minutes = None) -> None:
-    """Train the network that cleans measured powder maps."""
+    """Train the network that cleans measured powder maps, or densities of states."""
     settings = read_run_file(run)
     from inscape.measured import train_denoiser
 

@@ -1,4 +1,7 @@
-"""Clean a measured powder map: noise removed, gaps filled, with the uncertainty of each bin and a warning."""
+"""Clean a measured spectrum: noise removed, gaps filled, with the uncertainty of each bin and a warning.
+
+A density of states is cleaned as a map of one row, by a network of its own.
+"""
 
 from __future__ import annotations
 
@@ -14,22 +17,23 @@ from numpy.typing import NDArray
 
 from inscape.errors import DataError, WeightsError
 from inscape.files import replacing, write_netcdf
-from inscape.measured.container import MAP, check_measured
+from inscape.measured.container import DOS, KINDS, MAP, check_measured
 from inscape.measured.foreign import code_distance, noise_level, structure_left
-from inscape.measured.network import MULTIPLE, Cleaner
+from inscape.measured.network import Cleaner
 from inscape.measured.remainder import events, remainder
 from inscape.measured.resampling import bring_back, even_edges, is_even, resample
 from inscape.training import WEIGHTS, load_weights
 
 Array = NDArray[np.floating]
 
-NAME = "denoise-powder"
+NAMES = {MAP: "denoise-powder", DOS: "denoise-dos"}
+"""What the weights for each kind of spectrum are called."""
 
 MANY_EVENTS = 10.0
 """From so many events in a bin on (the median of bins), what the network leaves is looked at."""
 
 MOST_BINS = 400
-"""A map with more bins along an axis is cleaned on this many."""
+"""A spectrum with more bins along an axis is cleaned on this many."""
 
 
 class Denoiser:
@@ -53,16 +57,23 @@ class Denoiser:
     @classmethod
     def load(cls, path: str | Path) -> Denoiser:
         """The denoiser in a file of weights; `WeightsError` if it is missing, damaged or of another kind."""
-        tensors, header = load_weights(path, class_name=NAME)
-        network = Cleaner(tuple(header.parameters["channels"]))
+        tensors, header = load_weights(path)
+        if header.class_name not in NAMES.values():
+            raise WeightsError(f"{path} holds a {header.class_name}; expected {' or '.join(NAMES.values())}")
+        network = Cleaner(tuple(header.parameters["channels"]), header.parameters.get("axes", 2))
         try:
             network.load_state_dict(tensors)
         except RuntimeError as error:
             raise WeightsError(f"{path} (inscape {header.version}) does not fit this version: {error}") from None
         return cls(network.float(), header.extra, header.digest)
 
+    @property
+    def kind(self) -> str:
+        """Of the spectra it is for."""
+        return MAP if self.network.axes == 2 else DOS
+
     def clean(self, values: Array, variances: Array) -> tuple[Array, Array, Array]:
-        """Clean map, its standard deviations, and the code of a map on even bins.
+        """Clean map, its standard deviations, and the code of a map on even bins, of one row if it is a spectrum.
 
         Parameters
         ----------
@@ -89,7 +100,7 @@ class Denoiser:
         """As `clean`, by the network alone and before the calibration."""
         size = np.nanmax(np.abs(values))
         unit = float(size) if size > 0 else 1.0
-        room = [(0, -length % MULTIPLE) for length in values.shape]
+        room = [(0, -n % multiple) for n, multiple in zip(values.shape, self.network.multiples, strict=True)]
         padded = [np.pad(x, room, constant_values=np.nan) for x in (values / unit, variances / unit**2)]
         with torch.inference_mode():
             found = self.network(*(torch.from_numpy(x.astype(np.float32))[None] for x in padded))
@@ -113,24 +124,24 @@ class Denoiser:
 
 
 @cache
-def shipped_denoiser() -> Denoiser:
-    """The denoiser that ships with the package."""
-    return Denoiser.load(WEIGHTS / f"{NAME}.safetensors")
+def shipped_denoiser(kind: str = MAP) -> Denoiser:
+    """The denoiser for a kind of spectrum that ships with the package."""
+    return Denoiser.load(WEIGHTS / f"{NAMES[kind]}.safetensors")
 
 
 def denoise(data: xr.Dataset, *, dose: float | None = None, denoiser: Denoiser | None = None) -> xr.Dataset:
-    """Remove the noise of a measured powder map and fill its gaps.
+    """Remove the noise of a measured powder map or density of states, and fill its gaps.
 
     What belongs to the measurement without noise stays: background, elastic line, resolution, many phonons.
 
     Parameters
     ----------
     data
-        A powder map as of `inscape.read`: NaN where no detector is.
+        As of `inscape.read`: NaN where nothing was measured.
     dose
-        Counts in the whole map, where its values are counts times one number: variances follow from it, whatever the
-        data say. Without it, variances that the data lack are estimated from differences between neighbouring bins,
-        which takes sharp structure for noise.
+        Counts in the whole spectrum, where its values are counts times one number: variances follow from it, whatever
+        the data say. Without it, variances that the data lack are estimated from differences between neighbouring
+        bins, which takes sharp structure for noise.
     denoiser
         The one that ships unless given.
 
@@ -139,19 +150,21 @@ def denoise(data: xr.Dataset, *, dose: float | None = None, denoiser: Denoiser |
     xr.Dataset
         On the grid of ``data``, with its attributes: ``clean``; ``uncertainty``, a standard deviation, in which are
         68 % of the errors on crystals like those learned from; ``residual``, measured − clean, NaN in gaps; ``filled``,
-        True where nothing was measured; ``intensity`` and ``variance`` as used. Where variances are 0 everywhere, the
-        clean map is the measured one. Attributes ``foreign`` (0 or 1) and ``foreign_reason`` say whether the map is
+        True where nothing was measured; ``intensity`` and ``variance`` as used. Where variances are 0 everywhere,
+        ``clean`` is what was measured. Attributes ``foreign`` (0 or 1) and ``foreign_reason`` say whether it is
         unlike what the network learned from, ``structure_left``, ``code_distance`` and their usual highest values why.
 
     Raises
     ------
     DataError
-        No powder map, nothing measured, negative variances, or a dose that is not positive.
+        No measured spectrum or one of another kind than the denoiser's, nothing measured, negative variances, or a dose
+        that is not positive.
     """
-    data = check_measured(data, MAP)
-    values, variances = _values(data, dose)
-    chosen = shipped_denoiser() if denoiser is None else denoiser
-    q, energy = (data[f"{name}_edges"].values for name in ("q", "energy"))
+    data = check_measured(data, None if denoiser is None else denoiser.kind)
+    chosen = shipped_denoiser(data.attrs["kind"]) if denoiser is None else denoiser
+    values, variances = (np.atleast_2d(x) for x in _values(data, dose))
+    energy = data["energy_edges"].values
+    q = data["q_edges"].values if chosen.kind == MAP else np.array([0.0, 1.0])
     grids = [even_edges(edges, MOST_BINS) for edges in (q, energy)]
     if is_even(q, MOST_BINS) and is_even(energy, MOST_BINS):
         clean, deviation, code = chosen.clean(values, variances)
@@ -165,9 +178,9 @@ def denoise(data: xr.Dataset, *, dose: float | None = None, denoiser: Denoiser |
 
 
 def _values(data: xr.Dataset, dose: float | None) -> tuple[Array, Array]:
-    """Values and variances, shape (n_q, n_energy), NaN alike; `DataError` for a dose that is none."""
+    """Values and variances, NaN alike; `DataError` for a dose that is none."""
     if dose is not None and not (np.isfinite(dose) and dose > 0):
-        raise DataError(f"dose is {dose}; expected the number of counts in the map, a positive number")
+        raise DataError(f"dose is {dose}; expected the number of counts in the spectrum, a positive number")
     values, variances = data["intensity"].values, data["variance"].values
     if dose is not None or bool((unknown := np.isnan(variances) & ~np.isnan(values)).any()):
         guess = np.abs(values) * _variance_of_a_unit(values, dose)
@@ -195,7 +208,10 @@ def _dataset(
 ) -> xr.Dataset:
     """All that is found, on the axes of the data."""
     unit = str(data.attrs.get("units", ""))
-    axes = ("q", "energy")
+    axes = KINDS[data.attrs["kind"]]
+    values, variances, clean, deviation = (
+        x.reshape(data["intensity"].shape) for x in (values, variances, clean, deviation)
+    )
     gaps = np.isnan(values)
     found = data.copy()
     found["variance"] = (axes, variances, found["variance"].attrs)

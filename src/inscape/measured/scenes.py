@@ -1,15 +1,13 @@
-"""Powder maps to learn cleaning from: library spectra as a spectrometer would see them, before anything is counted."""
+"""What cleaning is learned from: powder maps of a library as spectrometers see them, and its densities of states."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-
 import numpy as np
 from numpy.typing import NDArray
+from scipy.interpolate import PchipInterpolator
 
 from inscape.autoencoders.corruptions import (
     Background,
-    Corruption,
     ElasticLine,
     KinematicMask,
     MissingBands,
@@ -17,14 +15,16 @@ from inscape.autoencoders.corruptions import (
     ResolutionBlur,
 )
 from inscape.library import Library
-from inscape.scattering import to_scattering
+from inscape.measured.container import DOS, MAP
+from inscape.measured.observing import Counting, Scenes
+from inscape.scattering import scattering_lengths, to_scattering
 from inscape.spectra import centres, native_energy_edges, native_q_edges, rebin
 from inscape.units import boltzmann
 
 Array = NDArray[np.floating]
 
-SHAPE = (48, 96)
-"""Bins of |Q| and energy of a map to learn from."""
+SHAPE, N_BINS = (48, 96), 160
+"""Bins of |Q| and energy of a map, and of energy of a density of states, to learn from."""
 
 ENERGIES = (-0.5, 0.95)
 """Ends of its energy axis, in incident energies E_i."""
@@ -35,19 +35,10 @@ Q_WIDTHS = (0.08, 0.2)
 """Of maps to learn from: temperature, K, E_i in energies below which 99.9 % of the scattering lies, width of a |Q| bin,
 1/Å; drawn on logarithmic scales."""
 
+ENDS = (1.05, 2.0)
+"""Of densities of states to learn from: end of the energy axis, likewise."""
+
 INSTRUMENTS = ("ARCS", "CNCS", "HYSPEC", "LET", "MAPS", "MARI", "MERLIN", "SEQUOIA")
-
-SCENE: tuple[Corruption, ...] = (
-    ResolutionBlur((0.3, 1.6)),
-    ResolutionBlur((0.2, 1.0), axis=-2),
-    Background(0.05, 0.03, share=0.5),
-    ElasticLine(-ENERGIES[0] / (ENERGIES[1] - ENERGIES[0]), height=1000.0),
-)
-"""What belongs to a measurement without noise: to be kept, for only a measurement without the sample could tell it."""
-
-COUNTING = Poisson((30.0, 3e6), uneven=1.0)
-GAPS: tuple[Corruption, ...] = (KinematicMask(INSTRUMENTS, ENERGIES), MissingBands(1, 2, axis=-2), MissingBands(1, 1))
-"""What is to be undone."""
 
 
 def scene(reduced: Array, rng: np.random.Generator) -> Array:
@@ -89,20 +80,52 @@ def _between(low: float, high: float, rng: np.random.Generator) -> float:
     return float(low * (high / low) ** rng.random())
 
 
-def scenes(
-    library: Library,
-    names: Sequence[str],
-    variants: int,
-    seed: int,
-    progress: Callable[[int, int, str], None] | None = None,
-) -> NDArray[np.float32]:
-    """Maps of crystals, ``variants`` each, shape (variants · n, 48 · 96); the same seed gives the same."""
-    found = np.empty((variants, len(names), *SHAPE), np.float32)
-    for number, name in enumerate(names):
-        reduced = library.arrays(name, "powder")["powder"].astype(float)
-        for variant in range(variants):
-            digest = int(library.entries[name].digest[:8], 16)
-            found[variant, number] = scene(reduced, np.random.default_rng([seed, variant, digest]))
-        if progress is not None:
-            progress(number + 1, len(names), name)
-    return found.reshape(variants * len(names), -1)
+def powder(library: Library, name: str, rng: np.random.Generator) -> Array:
+    """A map of expected counts, as `scene`, of a crystal of a library."""
+    return scene(library.arrays(name, "powder")["powder"].astype(float), rng)
+
+
+def density_of_states(library: Library, name: str, rng: np.random.Generator) -> Array:
+    """A density of states on even bins from 0 on, of mean 1, shape (1, `N_BINS`).
+
+    Of all atoms alike or, as neutrons see them, each with its cross section over its mass; where it ends is random.
+    """
+    partial = library.arrays(name, "partial_dos")["partial_dos"].astype(float)
+    weights = np.ones(len(partial))
+    if rng.random() < 0.5:
+        crystal = library.crystal(name)
+        weights = scattering_lengths(crystal).square("coherent-plus-incoherent") / crystal.masses
+    edges = native_energy_edges()
+    area = np.concatenate([[0.0], np.cumsum((weights @ partial) * np.diff(edges))])
+    end = edges[np.searchsorted(area, 0.999 * area[-1])] * _between(*ENDS, rng)
+    wanted = np.linspace(0.0, end, N_BINS + 1).clip(max=edges[-1])
+    found = np.diff(PchipInterpolator(edges, area)(wanted)).clip(min=0.0)[None]  # smooth where bins are the finer ones
+    return np.asarray(found / found.mean(), dtype=np.float32)
+
+
+SCENES = {
+    MAP: Scenes(
+        axes=2,
+        shape=SHAPE,
+        crop=64,
+        make=powder,
+        added=(
+            ResolutionBlur((0.3, 1.6)),
+            ResolutionBlur((0.2, 1.0), axis=-2),
+            Background(0.05, 0.03, share=0.5),
+            ElasticLine(-ENERGIES[0] / (ENERGIES[1] - ENERGIES[0]), height=1000.0),
+        ),
+        gaps=(KinematicMask(INSTRUMENTS, ENERGIES), MissingBands(1, 2, axis=-2), MissingBands(1, 1)),
+        counting=Counting(Poisson((30.0, 3e6), uneven=1.0)),
+    ),
+    DOS: Scenes(
+        axes=1,
+        shape=(1, N_BINS),
+        crop=112,
+        make=density_of_states,
+        added=(ResolutionBlur((0.7, 4.0)), Background(0.1, 0.05, share=0.3)),
+        gaps=(MissingBands(1, 16, share=0.3), MissingBands(2, 4, share=0.3), MissingBands(1, 1)),
+        counting=Counting(Poisson((30.0, 1e7), uneven=1.0), subtracted=1.0, power=1.5),
+    ),
+}
+"""By the kind of spectrum."""

@@ -1,29 +1,28 @@
-"""Train the network that cleans powder maps, and find what its uncertainties and its warnings have to be."""
+"""Train the networks that clean measured spectra, and find what their uncertainties and their warnings have to be."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
-from inscape.autoencoders.corruptions import Poisson, apply
 from inscape.library import Library
-from inscape.measured.cleaning import NAME, Denoiser
+from inscape.measured.cleaning import Denoiser
+from inscape.measured.container import DOS, MAP
 from inscape.measured.foreign import code_distance, noise_level, structure_left
 from inscape.measured.network import Cleaner
-from inscape.measured.scenes import COUNTING, GAPS, SCENE, SHAPE, scenes
+from inscape.measured.observing import Scenes
+from inscape.measured.scenes import SCENES
 from inscape.structure_model.train import training_ids
 from inscape.training import WEIGHTS, Batches, Header, crystal_bar, fit_network, names_digest, save_weights
 
-CROP = 64
-"""Energies of a map that are looked at in a step of training, of the 96 that there are."""
-
 DOSES = (1e2, 1e3, 1e4, 1e5, 1e6)
-"""Counts in a map at which uncertainties are calibrated."""
+"""Counts in a spectrum at which uncertainties are calibrated."""
 
 INSIDE = 0.6827
 """Share of errors within one standard deviation."""
@@ -32,30 +31,18 @@ UNUSUAL = 0.99
 """Share of the tuning crystals that are not called foreign, by each of the two signs."""
 
 
-def measured(rows: Tensor, counting: Poisson = COUNTING) -> tuple[Tensor, Tensor, Tensor]:
-    """True maps, measured ones and what one count is, shape (m, 48, `CROP`), of rows without noise."""
-    true = apply(SCENE, rows, SHAPE).clamp_min(0)  # a sloped background may fall below 0
-    gaps = torch.isnan(apply(GAPS, true, SHAPE))
-    start = int(torch.randint((SHAPE[1] - CROP) // 2 + 1, ())) * 2
-    window = slice(start, start + CROP)
-    true, gaps = (x.view(-1, *SHAPE)[:, :, window].flatten(1) for x in (true, gaps))
-    gaps &= ~gaps.all(dim=1, keepdim=True)  # a map with nothing in it is taken whole
-    values, unit = counting.measure(true.masked_fill(gaps, torch.nan), (SHAPE[0], CROP))
-    return tuple(x.reshape(-1, SHAPE[0], CROP) for x in (true, values, unit))  # type: ignore[return-value]
-
-
-def objective(network: nn.Module, rows: Tensor) -> Tensor:
+def objective(network: nn.Module, rows: Tensor, scenes: Scenes) -> Tensor:
     """Error of measured bins, relative and in units of their noise, and of filled ones; likelihood of the errors.
 
     Of the noise matters the logarithm, for what counts at many counts is nothing at few. The likelihood is that of
     Student's t of three degrees of freedom: no single error governs it.
     """
-    true, values, unit = measured(rows)
-    clean, variance, _ = network(values, values * unit)
+    true, values, variances, expected = scenes.measured(rows)
+    clean, variance, _ = network(values, variances)
     square, gaps = (clean - true) ** 2, torch.isnan(values)
     mean = true.mean((1, 2), keepdim=True)
     by_counts = square / (true + 0.02 * mean)
-    by_noise = square / (unit * (true + 0.01 * mean))
+    by_noise = square / expected
     relative = [torch.sqrt((square * bins).sum((1, 2)) / (true**2).sum((1, 2)) + 1e-7) for bins in (~gaps, gaps)]
     counted = [torch.sqrt((by_counts * bins).sum((1, 2)) / true.sum((1, 2)) + 1e-7) for bins in (~gaps, gaps)]
     noise = torch.sqrt((by_noise * ~gaps).sum((1, 2)) / (~gaps).sum((1, 2)) + 1e-7)
@@ -70,6 +57,7 @@ def objective(network: nn.Module, rows: Tensor) -> Tensor:
 def train_denoiser(
     library: str | Path,
     *,
+    kind: Literal["powder", "dos"] = "powder",
     channels: Sequence[int] = (32, 64, 96, 64),
     variants: int = 2,
     batch_size: int = 32,
@@ -82,34 +70,37 @@ def train_denoiser(
     minutes: float | None = None,
     progress: bool = False,
 ) -> Path:
-    """Train the network that cleans powder maps; the file it writes.
+    """Train the network that cleans one kind of spectrum; the file it writes.
 
     Parameters
     ----------
+    kind
+        "powder" maps, or densities of states, "dos".
     channels
         Widths of the network's four scales.
     variants
-        Maps made of each crystal: temperatures, incident energies and grids of their own. Noise and gaps are new in
-        every epoch.
+        Spectra made of each crystal: temperatures, incident energies and grids of their own. Noise and gaps are new
+        in every epoch.
     output
         File to write; in the package's folder of weights unless given.
     minutes
         Stop after this time; the same call goes on from the checkpoint.
     """
+    scenes = SCENES[{"powder": MAP, "dos": DOS}[kind]]
     source = Library(library)
     learn, tune = training_ids(source, max_atoms)
-    report = crystal_bar(progress, "maps")
-    rows = torch.from_numpy(scenes(source, learn, variants, random_state, report))
-    held_out = torch.from_numpy(scenes(source, tune, 1, random_state, report))
-    path = Path(output) if output is not None else WEIGHTS / f"{NAME}.safetensors"
+    report = crystal_bar(progress, "spectra")
+    rows = torch.from_numpy(scenes.spectra(source, learn, variants, random_state, report))
+    held_out = torch.from_numpy(scenes.spectra(source, tune, 1, random_state, report))
+    path = Path(output) if output is not None else WEIGHTS / f"denoise-{kind}.safetensors"
     checkpoint = Path(f"{path}.checkpoint")
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(random_state)
-        network = Cleaner((channels[0], channels[1], channels[2], channels[3]))
+        network = Cleaner((channels[0], channels[1], channels[2], channels[3]), scenes.axes)
     digest = names_digest(learn + tune)
     history = fit_network(
         network,
-        objective,
+        partial(objective, scenes=scenes),
         Batches(len(rows), lambda indices: rows[torch.from_numpy(indices)], digest),
         validation=Batches(len(held_out), lambda indices: held_out[torch.from_numpy(indices)], digest),
         epochs=epochs,
@@ -123,24 +114,25 @@ def train_denoiser(
         random_state=random_state,
         max_minutes=minutes,
     )
-    network.half().float()  # calibrated as it will be loaded
+    dtype = torch.float16 if kind == "powder" else torch.float32
+    network.to(dtype).float()  # calibrated as it will be loaded
     header = Header(
-        class_name=NAME,
-        parameters={"channels": list(channels)},
+        class_name=f"denoise-{kind}",
+        parameters={"channels": list(channels), "axes": scenes.axes},
         grids={"energy": {"values": [], "unit": "bins"}, "q": {"values": [], "unit": "bins"}},
         data_digest=digest,
         ids=learn + tune,
         seed=random_state,
         extra={"tuning_loss": min(e.validation or np.inf for e in history), "n_learn": len(learn)}
-        | calibration(network, held_out, random_state),
+        | calibration(network, held_out, random_state, scenes),
     )
-    save_weights(path, network.state_dict(), header, dtype=torch.float16)
+    save_weights(path, network.state_dict(), header, dtype=dtype)
     if minutes is None:
         checkpoint.unlink(missing_ok=True)
     return path
 
 
-def calibration(network: Cleaner, rows: Tensor, seed: int) -> dict[str, Any]:
+def calibration(network: Cleaner, rows: Tensor, seed: int, scenes: Scenes) -> dict[str, Any]:
     """Factors on standard deviations, and where maps begin to be foreign, at each of `DOSES`, from tuning crystals.
 
     Returns
@@ -157,8 +149,8 @@ def calibration(network: Cleaner, rows: Tensor, seed: int) -> dict[str, Any]:
     for dose in DOSES:
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed)
-            true, values, unit = (x.double().numpy() for x in measured(rows, Poisson(dose, COUNTING.uneven)))
-        maps = list(zip(values, values * unit, strict=True))
+            true, values, variances, _ = (x.double().numpy() for x in scenes.measured(rows, dose))
+        maps = list(zip(values, variances, strict=True))
         found = [denoiser.clean(*one) for one in maps]
         clean, deviation, code = (np.array([x[i] for x in found]) for i in range(3))
         codes.append(code)

@@ -1,4 +1,4 @@
-"""A figure of a measured powder map, what cleaning made of it, and how far that is to be believed."""
+"""Figures of a measured spectrum, what cleaning made of it, and how far that is to be believed."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from inscape.plots.comparison import DIVERGING
-from inscape.plots.style import COLOUR_MAP, colour_bar, logarithmic, titled
+from inscape.plots.style import COLOUR_MAP, COLOURS, INK, colour_bar, logarithmic, titled
 
 Array = NDArray[np.floating]
 
@@ -23,8 +23,42 @@ def cleaning_figure(found: xr.Dataset) -> Figure:
     Parameters
     ----------
     found
-        Of `inscape.denoise`.
+        Of `inscape.denoise`, a powder map or a density of states.
     """
+    figure = _map_figure(found) if "q" in found["clean"].dims else _curve_figure(found)
+    warning = str(found.attrs.get("foreign_reason", ""))
+    title = str(found.attrs.get("source", ""))
+    figure.suptitle(f"{title}   unlike the spectra learned from: {warning}" if warning else title, fontsize="medium")
+    return figure
+
+
+def _curve_figure(found: xr.Dataset) -> Figure:
+    """Points with error bars and the clean curve with a band of its uncertainty; below, the residual."""
+    figure = Figure(figsize=(8.0, 5.5), dpi=150, layout="constrained")
+    upper, lower = figure.subplots(2, 1, sharex=True, height_ratios=[3, 1])
+    edges, energy = found["energy_edges"].values, found["energy"].values
+    clean, spread = found["clean"].values, found["uncertainty"].values
+    sigma = np.sqrt(found["variance"].values)
+    upper.errorbar(energy, found["intensity"].values, sigma, fmt=".", color="0.55", elinewidth=0.7, label="as measured")
+    upper.stairs(clean, edges, color=INK, linewidth=1.3, baseline=None, label="clean", zorder=3)
+    upper.stairs(clean + spread, edges, baseline=clean - spread, fill=True, color=INK, alpha=0.2, linewidth=0)
+    residual = found["residual"].values / np.where(sigma > 0, sigma, np.nan)
+    lower.stairs(residual, edges, color=INK, linewidth=0.8, baseline=0.0, fill=True)
+    filled = np.flatnonzero(found["filled"].values)
+    for ax in (upper, lower):
+        for number in filled:
+            ax.axvspan(edges[number], edges[number + 1], color=COLOURS[1], alpha=0.25, linewidth=0)
+    if len(filled):
+        upper.axvspan(np.nan, np.nan, color=COLOURS[1], alpha=0.25, linewidth=0, label="filled")
+    upper.set_ylabel(f"Density of states ({found['clean'].attrs.get('units', '')})")
+    upper.legend(frameon=False, fontsize="small")
+    lower.set(xlabel="Energy (meV)", ylabel="(measured − clean)/σ", xlim=(edges[0], edges[-1]))
+    lower.set_ylim(-LARGEST_RESIDUAL, LARGEST_RESIDUAL)
+    return figure
+
+
+def _map_figure(found: xr.Dataset) -> Figure:
+    """Four maps."""
     figure = Figure(figsize=(11.0, 7.0), dpi=150, layout="constrained")
     axes = figure.subplots(2, 2, sharex=True, sharey=True).ravel()
     unit = str(found["clean"].attrs.get("units", ""))
@@ -46,9 +80,6 @@ def cleaning_figure(found: xr.Dataset) -> Figure:
     titled(axes[3], "residual")
     for number, ax in enumerate(axes):
         ax.set(xlabel="|Q| (1/Å)" if number > 1 else "", ylabel="" if number % 2 else "Energy transfer (meV)")
-    warning = str(found.attrs.get("foreign_reason", ""))
-    title = str(found.attrs.get("source", ""))
-    figure.suptitle(f"{title}   unlike the maps learned from: {warning}" if warning else title, fontsize="medium")
     return figure
 
 
