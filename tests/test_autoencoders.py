@@ -9,7 +9,8 @@ import torch
 from numpy.testing import assert_allclose, assert_array_equal
 from safetensors.torch import save_file
 from sklearn.base import clone
-from sklearn.linear_model import LinearRegression
+from sklearn.linear_model import LinearRegression, LogisticRegression
+from sklearn.model_selection import GridSearchCV, cross_val_score
 from sklearn.pipeline import make_pipeline
 from sklearn.utils.estimator_checks import check_estimator
 from torch import nn
@@ -299,6 +300,17 @@ def test_in_a_pipeline_with_names():
     model = make_pipeline(PCA(4), LinearRegression()).fit(X, X["bin0"])
     assert model.score(X, X["bin0"]) > 0.99
     assert list(PCA(2).set_output(transform="pandas").fit_transform(X)) == ["pca0", "pca1"]
+
+
+def test_a_grid_is_searched_through_an_autoencoder():
+    """Codes feed a classifier and a regressor; length of the code and a penalty's weight are parameters like others."""
+    X = table(rank=2)
+    above = X[:, 0] > np.median(X[:, 0])
+    for last, target in ((LogisticRegression(), above), (LinearRegression(), X[:, 0])):
+        pipeline = make_pipeline(small(learning_rate=0.01), last)
+        search = GridSearchCV(pipeline, {"autoencoder__n_components": [1, 2]}, cv=2).fit(X, target)
+        assert search.best_params_ == {"autoencoder__n_components": 2}
+        assert cross_val_score(clone(search.best_estimator_), X, target, cv=2).min() > 0.6
 
 
 # ---- laws: PCA

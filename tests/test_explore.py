@@ -19,6 +19,7 @@ from inscape.explore import (
     code_map,
     crystal_observables,
     dos_observables,
+    element_shares,
     label_curve,
     linear_probe,
     meaning,
@@ -164,6 +165,21 @@ def test_crystal_observables():
     assert found["oxygen share"].tolist() == [0, 0.5]
     assert found["atoms in cell"].tolist() == [2, 2]
     assert set(found["lightest atom's mean bin"]) <= {0.0, 0.1}
+
+
+def test_element_shares_of_two_boxes():
+    """Na moves from 0 to 20 meV, Cl from 10 to 30: of the slower half of the modes, below 15 meV, Na's are 3/4."""
+    crystal = read_structure(bulk("NaCl", "rocksalt", a=5.6))
+    edges = np.linspace(0, 40, 81)
+    boxes = {"Na": (edges[:-1] < 20) * 0.15, "Cl": ((edges[:-1] >= 10) & (edges[:-1] < 30)) * 0.15}
+    found = element_shares([crystal], [np.stack([boxes[s] for s in crystal.symbols])], edges, ("Na", "Cl", "O"))
+    assert found["Na in slow modes"][0] == pytest.approx(0.75)
+    assert found["Cl in fast modes"][0] == pytest.approx(0.75)
+    assert found["O in fast modes"][0] == 0
+    for half in ("slow", "fast"):
+        assert found[f"Na in {half} modes"] + found[f"Cl in {half} modes"] == pytest.approx(1)
+    with pytest.raises(DataError, match="give one for each"):
+        element_shares([crystal], [], edges)
 
 
 # ---- maps

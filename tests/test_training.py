@@ -22,7 +22,7 @@ from inscape.training import (
     write_tensors,
 )
 from inscape.training.batches import batches_of, shuffled
-from inscape.training.optimisation import clip_gradients, schedule
+from inscape.training.optimisation import adamw, clip_gradients, schedule, set_rate
 
 torch.set_num_threads(1)
 
@@ -130,6 +130,24 @@ def test_vectors_do_not_decay():
     fit_network(network, lambda n, x: 0.0 * n(x).sum(), nothing, epochs=5, learning_rate=0.1, weight_decay=1.0)
     assert network.bias.item() == 1.0
     assert network.weight.detach().norm() < before.norm()
+
+
+def test_the_optimiser_steps_as_torch_does():
+    """Also where a weight gets its first gradient later than others, and with two rates of decay."""
+    networks = [nn.ModuleList([perceptron(), nn.Linear(5, 1)]) for _ in range(2)]
+    networks[1].load_state_dict(networks[0].state_dict())
+    ours = adamw(networks[0], 0.1)
+    groups = [{k: v for k, v in group.items() if k in ("weight_decay",)} for group in ours.param_groups]
+    for group, shape in zip(groups, (lambda p: p.dim() >= 2, lambda p: p.dim() < 2), strict=True):
+        group["params"] = [p for p in networks[1].parameters() if shape(p)]
+    torchs = torch.optim.AdamW(groups, fused=True)
+    for step in range(6):
+        for network, optimizer in zip(networks, (ours, torchs), strict=True):
+            set_rate(optimizer, 0.1 / (1 + step))
+            optimizer.zero_grad()
+            (squared(network[0], (X, Y)) + (network[1](X).square().mean() if step > 2 else 0.0)).backward()
+            optimizer.step()
+    assert same(*map(bits, networks))
 
 
 def test_best_weights_come_back():
@@ -312,6 +330,13 @@ def test_weights_round_trip(tmp_path, dtype):
     assert header.version
     for name in ("class_name", "parameters", "grids", "data_digest", "ids", "seed"):
         assert getattr(header, name) == getattr(HEADER, name)
+
+
+def test_tensors_that_share_memory_are_each_written(tmp_path):
+    matrix = torch.arange(12.0).view(3, 4)
+    tensors = {"whole": matrix, "again": matrix, "row": matrix[1], "turned": matrix.T}
+    write_tensors(tmp_path / "w", tensors, {})
+    assert same(tensors, read_tensors(tmp_path / "w")[0])
 
 
 def test_half_precision_of_matrices_only(tmp_path):

@@ -63,9 +63,10 @@ class Criterion:
             return self.loss.mean(*self.compared(network, decoded, values, true, mask), mask, weights, self.shape)
 
         total = error(decoded)
-        seen = Pass(network, entered, true, numbers, code, decoded, error, mask, weights, self.share)
-        for penalty in self.penalties:
-            total = total + penalty.cost(seen)
+        if self.penalties:
+            seen = Pass(network, entered, true, numbers, code, decoded, error, mask, weights, self.share)
+            for penalty in self.penalties:
+                total = total + penalty.cost(seen)
         return total
 
     def compared(

@@ -155,7 +155,7 @@ def statistics(rows: Rows, weights: Floats | None = None) -> Statistics:
     complete, least, most = True, np.inf, -np.inf
     for block in rows.slices():
         digest.update(np.ascontiguousarray(rows.data[block]).data)
-        values = rows.take(block).astype(np.float64)
+        values = rows.take(block)
         mask = check_values(values, first=block.start)
         whole = bool(mask.all())
         complete &= whole
@@ -163,7 +163,7 @@ def statistics(rows: Rows, weights: Floats | None = None) -> Statistics:
         counted = values if weight is None else values[weight > 0]
         least = min(least, float(counted.min(initial=np.inf)))
         most = max(most, float(counted.max(initial=-np.inf)))
-        share, centre, spread = moments(values, weight)
+        share, centre, spread = moments(values.astype(np.float64), weight)
         total = count + share
         safe = np.where(total > 0, total, 1.0)
         square += spread + (centre - mean) ** 2 * count * share / safe
@@ -193,7 +193,7 @@ def moments(values: Floats, weight: Floats | None) -> tuple[Any, Floats, Floats]
 
 def check_values(values: Floats, *, first: int = 0) -> NDArray[np.bool_]:
     """Mask of the measured values; `DataError` on an infinite one or on a row without any."""
-    if np.isfinite(values.sum()):
+    if np.isfinite(values.sum(dtype=np.float64)):
         return np.ones(values.shape, dtype=bool)
     if np.isinf(values).any():
         row, column = np.argwhere(np.isinf(values))[0]

@@ -8,9 +8,10 @@ from inscape.explore.curves import label_curve, rate_distortion
 from inscape.explore.elements import Activity, activity, atoms, most_activating, traversal
 from inscape.explore.maps import chemiscope_page, code_map
 from inscape.explore.meaning import Meaning, linear_probe, meaning
-from inscape.explore.observables import crystal_observables, dos_observables
+from inscape.explore.observables import crystal_observables, dos_observables, element_shares
 
 __all__ = [
     "Activity", "Meaning", "activity", "atoms", "chemiscope_page", "code_map", "crystal_observables",
-    "dos_observables", "label_curve", "linear_probe", "meaning", "most_activating", "rate_distortion", "traversal",
+    "dos_observables", "element_shares", "label_curve", "linear_probe", "meaning", "most_activating", "rate_distortion",
+    "traversal",
 ]  # fmt: skip

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -56,6 +58,41 @@ def crystal_observables(crystals: list[Crystal], partial_dos: list[Array] | None
         found["lightest atom's mean bin"] = np.array(
             [_mean_bin(g[int(np.argmin(c.masses))]) for c, g in zip(crystals, partial_dos, strict=True)]
         )
+    return found
+
+
+def element_shares(
+    crystals: list[Crystal], partial_dos: list[Array], edges: Array, elements: Sequence[str] = ("H", "O")
+) -> dict[str, Array]:
+    """Which part of the slow and of the fast modes is the motion of an element: its shares of g(E).
+
+    Parameters
+    ----------
+    partial_dos
+        Densities of states of atoms, one array (n_atoms, n_energy) a crystal.
+    edges
+        Bin edges, shape (n_energy + 1,), meV.
+
+    Returns
+    -------
+    dict
+        "O in slow modes" and "O in fast modes", for each element; each of shape (n,), from 0 to 1. The slower half of a
+        crystal's modes lies below their median energy; over all elements of a crystal the shares of a half add up to 1.
+    """
+    if len(crystals) != len(partial_dos):
+        raise DataError(f"{len(partial_dos)} densities of states for {len(crystals)} crystals: give one for each")
+    names = [f"{element} in {half} modes" for element in elements for half in ("slow", "fast")]
+    found: dict[str, Array] = {name: np.zeros(len(crystals)) for name in names}
+    for number, (crystal, density) in enumerate(zip(crystals, partial_dos, strict=True)):
+        counts = density * np.diff(edges)
+        before = np.concatenate([[0.0], np.cumsum(counts.sum(axis=0))])
+        slower = np.diff(np.minimum(before, before[-1] / 2))  # of each bin, what lies below the median
+        slower = np.divide(slower, np.diff(before), out=np.zeros_like(slower), where=np.diff(before) > 0)
+        for half, weight in (("slow", slower), ("fast", 1 - slower)):
+            atoms = counts @ weight / (before[-1] / 2)
+            for element in elements:
+                here = [symbol == element for symbol in crystal.symbols]
+                found[f"{element} in {half} modes"][number] = atoms[here].sum()
     return found
 
 

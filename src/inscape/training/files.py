@@ -124,13 +124,24 @@ def write_tensors(path: str | Path, tensors: Mapping[str, Tensor], header: Mappi
     """One safetensors file, whole or not at all, its header one JSON text a field; returns the tensors' digest."""
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
-    plain = {name: value.detach().cpu().contiguous().clone() for name, value in tensors.items()}
+    plain = unshared({name: value.detach().cpu().contiguous() for name, value in tensors.items()})
     digest = tensor_digest(plain)
     fields = {"format": "inscape-1", **header, "digest": digest}
     part = path.with_name(f"{path.name}.part")
     save_file(plain, part, metadata={name: json.dumps(value) for name, value in fields.items()})
     os.replace(part, path)
     return digest
+
+
+def unshared(tensors: Tensors) -> Tensors:
+    """The same tensors, copies only of those that share memory with one before them: a file holds each by itself."""
+    memory: set[int] = set()
+    found = {}
+    for name, value in tensors.items():
+        place = value.untyped_storage().data_ptr()
+        found[name] = value.clone() if place in memory else value
+        memory.add(place)
+    return found
 
 
 def read_tensors(path: str | Path) -> tuple[Tensors, dict[str, Any]]:
