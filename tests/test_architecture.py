@@ -15,9 +15,10 @@ SRC = ROOT / "src" / "inscape"
 
 LAYERS = [  # a unit is a module or a folder; each may import the units above it in this list
     {"errors", "threads", "units"},
+    {"notation"},
     {"cells", "files"},
     {"structures", "spectra", "metrics"},
-    {"lattice"},
+    {"bonding", "lattice"},
     {"scattering", "thermodynamics"},
     {"potentials", "vibrations"},
     {"library"},
@@ -31,7 +32,8 @@ LAYERS = [  # a unit is a module or a folder; each may import the units above it
     {"prediction", "simulation", "measured"},
     {"compare", "explore", "evaluation", "retrieval", "testing"},
     {"calibration"},
-    {"cli", "web"},
+    {"web"},
+    {"cli"},
 ]
 RANK = {name: rank for rank, layer in enumerate(LAYERS) for name in layer}
 
@@ -54,6 +56,8 @@ DOORS = {  # one heavy library, one door
     "chemiscope": {"explore"},
     "e3nn": {"structure_model"},
     "fastapi": {"web"},
+    "pydantic": {"web"},
+    "uvicorn": {"web"},
     "typer": {"cli"},
 }
 

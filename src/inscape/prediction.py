@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -12,7 +12,7 @@ from scipy.interpolate import PchipInterpolator
 
 from inscape.cells.isotopes import NATURAL, isotope_masses
 from inscape.errors import DataError, StructureError
-from inscape.results import Prediction, make_prediction
+from inscape.results import KINDS, Prediction, make_prediction
 from inscape.scattering import (
     PhononOrders,
     PlaneGrid,
@@ -95,16 +95,45 @@ def predict_many(
     StructureError
         Isotopes for which force constants are needed.
     """
-    settings = SpectraSettings(temperature, plane, **options)
-    if settings.qmax > native_q_edges()[-1]:
-        reach = native_q_edges()[-1]
-        raise DataError(f"qmax is {settings.qmax} 1/Å; the powder model reaches {reach:g}, choose no more")
+    settings = _checked(SpectraSettings(temperature, plane, **options))
     asked = [of_isotopes(crystal, settings) for crystal in crystals]
-    model = shipped_model()
-    structures = model([natural(crystal) for crystal in asked], settings.kinds)
     return [
-        _prediction(crystal, structure, model, settings) for crystal, structure in zip(asked, structures, strict=True)
+        _prediction(crystal, known.structure, known.model, settings)
+        for crystal, known in zip(asked, foresee(asked, settings.kinds), strict=True)
     ]
+
+
+@dataclass(frozen=True, eq=False)
+class Foreseen:
+    """What the models say of a crystal: its spectra at any temperature, in any plane and instrument follow at once.
+
+    `foresee` makes one.
+    """
+
+    crystal: Crystal
+    structure: Structure
+    model: StructureModel
+
+    @numpy_alone()
+    def spectra(self, temperature: float = 300.0, plane: ArrayLike = HK0, **options: Any) -> Prediction:
+        """Exactly what `predict` returns for the crystal; parameters and errors are those of `predict_many`."""
+        settings = _checked(SpectraSettings(temperature, plane, **options))
+        return _prediction(of_isotopes(self.crystal, settings), self.structure, self.model, settings)
+
+
+@numpy_alone()
+def foresee(crystals: Sequence[Crystal], kinds: Sequence[str] = tuple(KINDS)) -> list[Foreseen]:
+    """What the models say of several crystals, in one batch; maps can be had of ``kinds`` only."""
+    model = shipped_model()
+    structures = model([natural(crystal) for crystal in crystals], kinds)
+    return [Foreseen(crystal, known, model) for crystal, known in zip(crystals, structures, strict=True)]
+
+
+def _checked(settings: SpectraSettings) -> SpectraSettings:
+    """The settings again; `DataError` for |Q| beyond the powder model."""
+    if settings.qmax > (reach := native_q_edges()[-1]):
+        raise DataError(f"qmax is {settings.qmax} 1/Å; the powder model reaches {reach:g}, choose no more")
+    return settings
 
 
 def _prediction(crystal: Crystal, structure: Structure, model: StructureModel, settings: SpectraSettings) -> Prediction:

@@ -1,0 +1,66 @@
+"""What the endpoints share: the options, the store, the models."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+from fastapi import Depends, Request
+
+from inscape.structures import Crystal
+from inscape.web.options import ServiceOptions
+from inscape.web.predicting import Predictor
+from inscape.web.problems import Refused
+from inscape.web.store import Record, Store
+
+
+class Service:
+    """One running service."""
+
+    def __init__(self, options: ServiceOptions) -> None:
+        self.options = options
+        self.store = Store(options.store, options.keep)
+        self.predictor = Predictor()
+
+    async def start(self) -> None:
+        """Begin to work."""
+        await self.predictor.start()
+
+    async def stop(self) -> None:
+        """End; what is in the store stays."""
+        await self.predictor.stop()
+        self.store.close()
+
+    def record(self, identifier: str, *kinds: str) -> Record:
+        """A result of one of these kinds; `Refused` if there is none of that id."""
+        found = self.store.get(identifier)
+        if found is None or found.kind not in kinds:
+            raise Refused(
+                404, "NotFound", f"there is no {' or '.join(kinds)} {identifier!r}",
+                "it may have been one of the oldest predictions, which are forgotten: make it again",
+            )  # fmt: skip
+        return found
+
+
+def cell_of(crystal: Crystal) -> dict[str, Any]:
+    """A crystal for JSON; `crystal_of` makes it again, atom by atom the same."""
+    return {
+        "lattice": crystal.lattice.tolist(),
+        "positions": crystal.positions.tolist(),
+        "numbers": crystal.numbers.tolist(),
+        "masses": crystal.masses.tolist(),
+        "isotopes": list(crystal.isotopes),
+    }
+
+
+def crystal_of(cell: dict[str, Any]) -> Crystal:
+    """The crystal that `cell_of` wrote."""
+    return Crystal.from_cell(**cell)
+
+
+def _service(request: Request) -> Service:
+    found: Service = request.app.state.service
+    return found
+
+
+Running = Annotated[Service, Depends(_service)]
+"""The service, for endpoints."""
