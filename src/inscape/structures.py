@@ -208,6 +208,16 @@ class Crystal:
         masses = np.where(isotopes == before, self.masses, isotope_masses(self.numbers, isotopes))
         return Crystal.from_cell(self.lattice, self.positions, self.numbers, masses=masses, isotopes=isotopes.tolist())
 
+    def to_dict(self) -> dict[str, Any]:
+        """The primitive cell for JSON: ``Crystal.from_cell(**crystal.to_dict())`` is the same crystal."""
+        return {
+            "lattice": self.lattice.tolist(),
+            "positions": self.positions.tolist(),
+            "numbers": self.numbers.tolist(),
+            "masses": self.masses.tolist(),
+            "isotopes": list(self.isotopes),
+        }
+
     def to_ase(self) -> Atoms:
         """The primitive cell as ASE `Atoms`, with masses."""
         return Atoms(

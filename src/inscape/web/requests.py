@@ -89,8 +89,11 @@ class Settings(Strict):
 
     def settings(self) -> dict[str, Any]:
         """The settings that were given, for JSON."""
-        return self.model_dump(include=set(Settings.model_fields), exclude_unset=True)
+        return self.model_dump(exclude=BESIDE, exclude_unset=True)
 
+
+BESIDE = {"structure", "variables", "arrays"}
+"""Keys of requests that are no settings."""
 
 PLAIN = {"temperature", "emax", "de", "qmax", "dq", "instrument", "ei", "ef"}
 """Settings that are arguments of the same name and value."""
@@ -98,6 +101,24 @@ PLAIN = {"temperature", "emax", "de", "qmax", "dq", "instrument", "ei", "ef"}
 
 class PredictRequest(Settings):
     """A structure, and what to predict of it."""
+
+    structure: Structure
+
+
+class Simulation(Settings):
+    """Settings of `inscape.simulate`; the engine is one of those that the service offers."""
+
+    engine: Annotated[str, Field(max_length=200)] = "sevennet-0"
+    length: Annotated[float, Field(ge=3, le=30)] = 10.0
+    relax: bool = True
+
+    def arguments(self) -> dict[str, Any]:
+        """Arguments of `inscape.simulate`."""
+        return {**super().arguments(), "engine": self.engine, "length": self.length, "relax": self.relax}
+
+
+class SimulateRequest(Simulation):
+    """A structure, and how to simulate it."""
 
     structure: Structure
 

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Annotated
 
 from fastapi import Depends, Request
 
-from inscape.structures import Crystal
 from inscape.web.options import ServiceOptions
 from inscape.web.predicting import Predictor
 from inscape.web.problems import Refused
@@ -39,22 +38,6 @@ class Service:
                 "it may have been one of the oldest predictions, which are forgotten: make it again",
             )  # fmt: skip
         return found
-
-
-def cell_of(crystal: Crystal) -> dict[str, Any]:
-    """A crystal for JSON; `crystal_of` makes it again, atom by atom the same."""
-    return {
-        "lattice": crystal.lattice.tolist(),
-        "positions": crystal.positions.tolist(),
-        "numbers": crystal.numbers.tolist(),
-        "masses": crystal.masses.tolist(),
-        "isotopes": list(crystal.isotopes),
-    }
-
-
-def crystal_of(cell: dict[str, Any]) -> Crystal:
-    """The crystal that `cell_of` wrote."""
-    return Crystal.from_cell(**cell)
 
 
 def _service(request: Request) -> Service:

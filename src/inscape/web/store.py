@@ -70,18 +70,26 @@ class Store:
 
     def add(self, kind: str, request: dict[str, Any], data: bytes | None = None) -> Record:
         """Remember a result; when this returns, the file holds it."""
-        record = Record(secrets.token_urlsafe(12), kind, time.time(), request, data)
         with self.transaction() as database:
-            row = (record.id, kind, record.created, json.dumps(request), data)
-            database.execute("INSERT INTO results VALUES (?, ?, ?, ?, ?)", row)
-            self._forget_oldest(database)
+            return self.insert(database, kind, request, data)
+
+    def insert(self, database: sqlite3.Connection, kind: str, request: dict[str, Any], data: bytes | None) -> Record:
+        """The same within a transaction."""
+        record = Record(secrets.token_urlsafe(12), kind, time.time(), request, data)
+        row = (record.id, kind, record.created, json.dumps(request), data)
+        database.execute("INSERT INTO results VALUES (?, ?, ?, ?, ?)", row)
+        self._forget_oldest(database)
         return record
 
     def get(self, identifier: str) -> Record | None:
         """The result of an id; None if there is none."""
+        rows = self.rows("SELECT id, kind, created, request, data FROM results WHERE id = ?", identifier)
+        return Record(*rows[0][:3], json.loads(rows[0][3]), rows[0][4]) if rows else None
+
+    def rows(self, query: str, *values: Any) -> list[Any]:
+        """What a question to the database yields."""
         with self._lock:
-            row = self._database.execute("SELECT * FROM results WHERE id = ?", (identifier,)).fetchone()
-        return None if row is None else Record(row[0], row[1], row[2], json.loads(row[3]), row[4])
+            return self._database.execute(query, values).fetchall()
 
     def close(self) -> None:
         """Close the file."""

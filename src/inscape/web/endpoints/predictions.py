@@ -15,7 +15,7 @@ from inscape.web.arrays import Form
 from inscape.web.problems import PROBLEMS
 from inscape.web.reproduce import file_name, reproduce
 from inscape.web.requests import PredictRequest, Settings, View, kinds_of
-from inscape.web.service import Running, Service, cell_of, crystal_of
+from inscape.web.service import Running, Service
 from inscape.web.store import Record
 from inscape.web.views import Result, cell_view, spectra_view
 
@@ -38,7 +38,7 @@ async def predict(request: PredictRequest, service: Running, arrays: Form = "lis
         "name": request.structure.name,
         "format": request.structure.format,
         "settings": request.settings(),
-        "cell": cell_of(crystal),
+        "cell": crystal.to_dict(),
         "weights": prediction.dataset.attrs["weights"],
     }
     record = await asyncio.to_thread(service.store.add, "prediction", kept)
@@ -55,7 +55,7 @@ async def result(identifier: str, service: Running, view: Annotated[View, Query(
     settings = Settings(**record.request["settings"]).changed(view)
     if view.variables and "kinds" not in view.model_fields_set:
         settings.kinds = kinds_of(view.variables)
-    crystal = crystal_of(record.request["cell"])
+    crystal = Crystal.from_cell(**record.request["cell"])
     prediction = await spectra_of(service, record, crystal, settings)
     return await asyncio.to_thread(_answer, record, crystal, settings, prediction, view)
 
