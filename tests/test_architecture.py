@@ -30,7 +30,7 @@ LAYERS = [  # a unit is a module or a folder; each may import the units above it
     {"results"},
     {"settings"},
     {"prediction", "simulation", "measured"},
-    {"compare", "explore", "evaluation", "retrieval", "testing"},
+    {"compare", "explore", "redrawing", "evaluation", "retrieval", "testing"},
     {"calibration"},
     {"web"},
     {"cli"},

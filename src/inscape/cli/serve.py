@@ -25,6 +25,17 @@ def serve(
         Path | None,
         typer.Option(help="SQLite file of results and jobs; inscape/service.sqlite in the user's data folder unless given."),
     ] = None,
+    engine: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="Potential that clients may simulate with, ase:package.module:factory too; all installed unless given."
+        ),
+    ] = None,
+    scheduler: Annotated[
+        str | None, typer.Option(help="Dask scheduler that takes simulations, tcp://host:8786; else processes here.")
+    ] = None,
+    workers: Annotated[int, typer.Option(min=1, help="Simulations at a time.")] = 1,
+    jobs_per_client: Annotated[int, typer.Option(min=1, help="Simulations of one client that may wait or run.")] = 4,
     rate: Annotated[float, typer.Option(min=0, help="Requests a second from one client; 0 for no limit.")] = 50.0,
     max_atoms: Annotated[int, typer.Option(min=1, help="Most atoms of a primitive cell.")] = 100,
     max_upload: Annotated[int, typer.Option(min=1, help="Largest measured file, MB.")] = 50,
@@ -46,6 +57,10 @@ def serve(
         token=token,
         hosts=tuple(allow_host or ()),
         store=jobs_file,
+        engines=tuple(engine) if engine else None,
+        scheduler=scheduler,
+        workers=workers,
+        jobs_per_client=jobs_per_client,
         rate=rate,
         max_atoms=max_atoms,
         max_upload_bytes=max_upload * 1_000_000,

@@ -14,12 +14,12 @@ from fastapi.staticfiles import StaticFiles
 
 from inscape import __version__
 from inscape.web import problems
-from inscape.web.endpoints import about, predictions
+from inscape.web.endpoints import about, jobs, predictions
 from inscape.web.options import ServiceOptions
 from inscape.web.security import COOKIE, Guard
 from inscape.web.service import Service
 
-ROUTERS = (about.router, predictions.router)
+ROUTERS = (about.router, predictions.router, jobs.router)
 STATIC = files("inscape.web").joinpath("static")
 
 DESCRIPTION = "Neutron spectra from a crystal structure. Energies in meV, |Q| in 1/Å, temperatures in K, lengths in Å."

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field
 
 from inscape.notation import parse_isotopes, parse_plane
+from inscape.settings import SpectraSettings
 from inscape.structures import Crystal, parse_structure
 from inscape.web.arrays import Form
 from inscape.web.options import ServiceOptions
@@ -83,9 +84,16 @@ class Settings(Strict):
             "multiphonon": self.multiphonon if self.order is None else self.order,
         }
 
-    def changed(self, other: Settings) -> Settings:
+    def check(self, crystal: Crystal) -> None:
+        """Refuse what makes no sense, in the words of inscape."""
+        arguments = self.arguments()
+        SpectraSettings(**{name: arguments[name] for name in (*PLAIN, "kinds", "plane", "multiphonon")})
+        if arguments["isotopes"]:
+            crystal.with_isotopes(arguments["isotopes"])
+
+    def changed(self, other: Settings) -> Self:
         """These settings with those of the other that were given."""
-        return Settings(**{**self.settings(), **other.settings()})
+        return type(self)(**{**self.settings(), **other.settings()})
 
     def settings(self) -> dict[str, Any]:
         """The settings that were given, for JSON."""

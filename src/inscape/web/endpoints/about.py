@@ -11,7 +11,6 @@ from pydantic import BaseModel
 
 from inscape import __version__
 from inscape.notation import PLANES
-from inscape.potentials import engine_names
 from inscape.scattering import instrument_names
 from inscape.structures import parse_structure
 from inscape.units import INVERSE_CM, THZ
@@ -66,7 +65,7 @@ async def about(service: Running) -> About:
     o = service.options
     return About(
         version=__version__,
-        engines=list(engine_names() if o.engines is None else o.engines),
+        engines=list(service.engines),
         instruments=instrument_names(),
         planes=list(PLANES),
         energy_units={"meV": 1.0, "cm⁻¹": 1 / INVERSE_CM, "THz": 1 / THZ},
