@@ -62,7 +62,7 @@ def drawn_cell(crystal: Crystal) -> DrawnCell:
 
 
 def _conventional_atoms(crystal: Crystal) -> tuple[Array, NDArray[np.int64]]:
-    """Fractional positions in the conventional cell, shape (n, 3), each in [0, 1), and numbers of the primitive atoms."""
+    """Fractional positions in the conventional cell, shape (n, 3), in [0, 1), and numbers of the primitive atoms."""
     transformation = crystal.conventional_transformation
     count = round(abs(np.linalg.det(transformation)))
     reach = int(np.abs(transformation).sum(axis=0).max())

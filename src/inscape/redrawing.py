@@ -100,7 +100,9 @@ def _warmed(data: xr.Dataset, crystal: Crystal, before: float, after: float) -> 
     if before == after:
         return data
     maps = {name: data[name] * _factor(data, crystal, name, before, after) for name in PARTS if name in data}
-    found = data.assign({name: map_.astype(data[name].dtype).assign_attrs(data[name].attrs) for name, map_ in maps.items()})
+    found = data.assign(
+        {name: map_.astype(data[name].dtype).assign_attrs(data[name].attrs) for name, map_ in maps.items()}
+    )
     if "powder" in data:
         whole = found["powder_coherent"] + found["powder_incoherent"]
         found["powder"] = whole.assign_attrs(data["powder"].attrs)

@@ -268,7 +268,7 @@ class Prediction:
         try:
             return cls(xr.load_dataset(BytesIO(data), engine="h5netcdf"))
         except (OSError, ValueError, KeyError, RuntimeError) as error:
-            raise DataError(f"these bytes are no NetCDF-4 file of a result ({type(error).__name__}: {error})") from error
+            raise DataError(f"these bytes are no file of a result ({type(error).__name__}: {error})") from error
 
     def plot(self, path: str | Path | None = None) -> Figure:
         """A figure of everything that is there; written to ``path``, if given, in the format of its suffix."""

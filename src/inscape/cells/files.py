@@ -90,7 +90,7 @@ def cell_of_text(text: str, form: str | None = None) -> Cell:
     """
     if not text.strip():
         raise StructureError("the structure is empty, expected a CIF, POSCAR or extended XYZ: paste or drop one")
-    form = form or _format_of_text(text)
+    form = form or format_of_text(text)
     if form not in TEXT_FORMATS:
         raise StructureError(f"format is {form!r}, expected one of {', '.join(TEXT_FORMATS)}: convert the structure")
     try:
@@ -108,7 +108,7 @@ def cell_of_text(text: str, form: str | None = None) -> Cell:
         ) from error
 
 
-def _format_of_text(text: str) -> str:
+def format_of_text(text: str) -> str:
     """A CIF has a data block, extended XYZ begins with the number of atoms, and the rest is taken for a POSCAR."""
     if re.search(r"^\s*(data_|loop_|_cell_)", text, re.MULTILINE | re.IGNORECASE):
         return "cif"

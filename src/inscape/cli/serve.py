@@ -23,7 +23,9 @@ def serve(
     ] = None,
     jobs_file: Annotated[
         Path | None,
-        typer.Option(help="SQLite file of results and jobs; inscape/service.sqlite in the user's data folder unless given."),
+        typer.Option(
+            help="SQLite file of results and jobs; inscape/service.sqlite in the user's data folder unless given."
+        ),
     ] = None,
     engine: Annotated[
         list[str] | None,

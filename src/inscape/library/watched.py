@@ -74,6 +74,8 @@ def _result(future: Future[bytes]) -> bytes:
     except (InscapeError, CalledOff):
         raise
     except KilledWorker as error:
-        raise LibraryError("the workers that tried it were killed, for lack of memory perhaps: try a smaller crystal") from error
+        raise LibraryError(
+            "the workers that tried it were killed, for lack of memory perhaps: try a smaller crystal"
+        ) from error
     except Exception as error:
         raise LibraryError(f"a worker could not do its work ({type(error).__name__}: {error})") from error

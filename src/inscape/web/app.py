@@ -14,12 +14,14 @@ from fastapi.staticfiles import StaticFiles
 
 from inscape import __version__
 from inscape.web import problems
-from inscape.web.endpoints import about, jobs, predictions
+from inscape.web.endpoints import about, atlas, jobs, measurements, predictions, results
 from inscape.web.options import ServiceOptions
 from inscape.web.security import COOKIE, Guard
 from inscape.web.service import Service
 
-ROUTERS = (about.router, predictions.router, jobs.router)
+ROUTERS = (
+    about.router, predictions.router, results.router, jobs.router, measurements.router, atlas.router
+)  # fmt: skip
 STATIC = files("inscape.web").joinpath("static")
 
 DESCRIPTION = "Neutron spectra from a crystal structure. Energies in meV, |Q| in 1/Å, temperatures in K, lengths in Å."
@@ -46,7 +48,7 @@ def create_app(options: ServiceOptions | None = None) -> FastAPI:
         app.include_router(router)
     _add_pages(app, chosen)
     app.add_middleware(GZipMiddleware, minimum_size=2000, compresslevel=1)
-    app.add_middleware(Guard, options=chosen)
+    app.add_middleware(Guard, options=chosen, binary_paths=("/api/v1/measurements",))
     return app
 
 
@@ -57,7 +59,9 @@ def _add_pages(app: FastAPI, options: ServiceOptions) -> None:
     async def page(request: Request) -> Response:
         if options.token is not None and "token" in request.query_params:  # the guard has looked at it
             answer: Response = RedirectResponse("/", 303)
-            answer.set_cookie(COOKIE, options.token, httponly=True, samesite="strict", secure=request.url.scheme == "https")
+            answer.set_cookie(
+                COOKIE, options.token, httponly=True, samesite="strict", secure=request.url.scheme == "https"
+            )
             return answer
         return HTMLResponse(_text("index.html").replace("{{nonce}}", request.state.nonce))
 

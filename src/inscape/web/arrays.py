@@ -47,7 +47,7 @@ class Variable(BaseModel):
 def packed(array: Any, form: Form, *, exact: bool = False) -> Any:
     """An array of numbers in one of the two forms; ``exact`` keeps double precision in base64."""
     if form == "base64":
-        kind = "<f8" if exact else "<f4"
+        kind = "<f8" if exact else "<f4"  # flags become 0 and 1
         return {
             "dtype": kind[1:],
             "shape": ",".join(map(str, array.shape)),

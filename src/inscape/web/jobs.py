@@ -60,13 +60,14 @@ class Progress:
 
     def tell(self, done: int, total: int, what: str) -> None:
         """Take what the simulation says."""
-        self.done, self.total, self.what = done, total, what
+        self.done, self.total = done, total
+        self.what = what if done < total else "spectra"
         if done == 1:
             self.first = time.time()
 
     def remaining(self) -> float | None:
-        """Seconds until the forces are all there; None where two parts are not done yet."""
-        if self.first is None or self.done < 2:
+        """Seconds until the forces are all there; None where two parts are not done yet, or all are."""
+        if self.first is None or not 2 <= self.done < self.total:
             return None
         return (time.time() - self.first) / (self.done - 1) * (self.total - self.done)
 
@@ -118,7 +119,7 @@ class Jobs:
             count = "SELECT count(*) FROM jobs WHERE client = ? AND state IN ('waiting', 'running')"
             if database.execute(count, (client,)).fetchone()[0] >= self._per_client:
                 raise Refused(
-                    429, "TooManyJobs", f"{self._per_client} simulations of this client wait or run, which is the limit",
+                    429, "TooManyJobs", f"{self._per_client} simulations of this client wait or run, the most",
                     "wait for one of them, or cancel one", **{"retry-after": "60"},
                 )  # fmt: skip
             row = (identifier, client, time.time(), "waiting", json.dumps(request))
@@ -190,9 +191,7 @@ class Jobs:
         arguments = Simulation(**job.request["settings"]).arguments()
         text = task_text(Crystal.from_cell(**job.request["cell"]), arguments)
         try:
-            data = self._runner(
-                text, self._progress[job.id].tell, lambda: self._stopping or job.id in self._cancelled
-            )
+            data = self._runner(text, self._progress[job.id].tell, lambda: self._stopping or job.id in self._cancelled)
         except Stopped:
             if job.id in self._cancelled:
                 self._end(job, "cancelled")

@@ -5,13 +5,17 @@ from __future__ import annotations
 import asyncio
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Annotated, Any
+from io import BytesIO
+from typing import TYPE_CHECKING, Annotated, Any
 
 from fastapi import Path
+from xarray import load_dataset
 
 from inscape.errors import DataError
+from inscape.measured import check_measured
 from inscape.redrawing import redraw
 from inscape.results import Prediction
+from inscape.spectra import whole_powder
 from inscape.structures import Crystal
 from inscape.web.reproduce import file_name, reproduce
 from inscape.web.requests import Settings, Simulation, View, kinds_of
@@ -19,12 +23,15 @@ from inscape.web.service import Service
 from inscape.web.store import Record
 from inscape.web.views import cell_view
 
+if TYPE_CHECKING:
+    from xarray import DataArray, Dataset
+
 Identifier = Annotated[str, Path(max_length=64)]
 
 NOTES = {
     "prediction": (
-        "Temperature: the Bose factor is exact, and so is the Debye–Waller factor of the incoherent part, atom by atom, "
-        "for the predicted densities of states. Interference between atoms is as at 10 K.",
+        "Temperature: the Bose factor is exact, and so, for the predicted densities of states, is the Debye–Waller "
+        "factor of the incoherent part, atom by atom. Interference between atoms is as at 10 K.",
     ),
     "simulation": (
         "Temperature: the Bose factor is exact. Debye–Waller factors follow the densities of states of the atoms, each "
@@ -58,6 +65,18 @@ class LookedAt:
         """A name for the file of its structure."""
         return file_name(self.record.request["name"], self.record.request["format"])
 
+    @property
+    def title(self) -> str:
+        """What it is called beside another."""
+        return f"{self.record.kind} of {self.record.request['name']}"
+
+    def data(self, name: str) -> DataArray:
+        """A variable of the spectra; "powder" with all phonons that it holds; `DataError` if it is not there."""
+        dataset = self.prediction.dataset
+        if name not in dataset:
+            raise DataError(f"this result holds no {name}: ask for its kind, or an instrument or ei for instrument_map")
+        return whole_powder(dataset) if name == "powder" else dataset[name]
+
     def facts(self) -> dict[str, Any]:
         """All but the spectra, for an answer."""
         return {
@@ -65,7 +84,7 @@ class LookedAt:
             "kind": self.record.kind,
             "name": self.record.request["name"],
             "created": datetime.fromtimestamp(self.record.created, UTC).isoformat(timespec="seconds"),
-            "settings": type(self.settings)(**self.settings.settings()).model_dump(exclude={"structure"}),
+            "settings": self.settings.model_dump(),
             "cell": cell_view(self.crystal),
             "notes": list(self.notes),
             "reproduce": reproduce(self.verb, self.file, self.settings.settings(), self.settings.arguments()),
@@ -114,3 +133,9 @@ def _redrawn(record: Record, crystal: Crystal, settings: Settings, view: View) -
     named = crystal.with_isotopes(own["isotopes"]) if own["isotopes"] else crystal
     arguments = settings.arguments()
     return redraw(result, named, **{name: arguments[name] for name in REDRAWN})
+
+
+def spectrum_of(record: Record) -> Dataset:
+    """The measured spectrum of a record."""
+    assert record.data is not None
+    return check_measured(load_dataset(BytesIO(record.data), engine="h5netcdf"))

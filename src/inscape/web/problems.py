@@ -12,7 +12,6 @@ from pydantic import BaseModel
 
 from inscape.errors import InscapeError, MissingPackageError
 
-
 NAMES = {404: "NotFound", 405: "MethodNotAllowed"}
 """What errors of HTTP are called."""
 

@@ -54,5 +54,7 @@ def _words(settings: dict[str, Any]) -> list[str]:
 
 def file_name(name: str, form: str | None) -> str:
     """A name for the file of a structure, made of harmless letters."""
-    stem = "".join(c if c.isalnum() or c in "-_+" else "-" for c in name.rsplit("/", 1)[-1].rsplit(".", 1)[0]).strip("-")
+    stem = "".join(c if c.isalnum() or c in "-_+" else "-" for c in name.rsplit("/", 1)[-1].rsplit(".", 1)[0]).strip(
+        "-"
+    )
     return f"{stem[:60] or 'structure'}.{ {'poscar': 'vasp', 'extxyz': 'extxyz'}.get(form or 'cif', 'cif') }"

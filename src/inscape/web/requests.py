@@ -6,6 +6,7 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from inscape.cells.files import format_of_text
 from inscape.notation import parse_isotopes, parse_plane
 from inscape.settings import SpectraSettings
 from inscape.structures import Crystal, parse_structure
@@ -15,6 +16,7 @@ from inscape.web.problems import Refused
 
 Kind = Literal["dos", "powder", "crystal"]
 Finite = Annotated[float, Field(allow_inf_nan=False)]
+
 
 class Strict(BaseModel):
     """A body in which unknown keys are refused."""
@@ -28,6 +30,11 @@ class Structure(Strict):
     text: str
     format: Literal["cif", "poscar", "extxyz"] | None = None
     name: Annotated[str, Field(max_length=200)] = "structure"
+
+    def kept(self, crystal: Crystal) -> dict[str, Any]:
+        """What is remembered of it."""
+        form = self.format or format_of_text(self.text)
+        return {"name": self.name, "format": form, "cell": crystal.to_dict()}
 
     def crystal(self, options: ServiceOptions) -> Crystal:
         """The crystal, within the limits of the service.
@@ -48,7 +55,7 @@ class Structure(Strict):
         if found.n_atoms > options.max_atoms:
             raise Refused(
                 422, "StructureError",
-                f"{self.name}: the primitive cell has {found.n_atoms} atoms, at most {options.max_atoms} are taken here",
+                f"{self.name}: the primitive cell has {found.n_atoms} atoms, at most {options.max_atoms} may be",
                 "choose a smaller crystal, or use inscape on a machine of your own",
             )  # fmt: skip
         return found
@@ -84,11 +91,11 @@ class Settings(Strict):
             "multiphonon": self.multiphonon if self.order is None else self.order,
         }
 
-    def check(self, crystal: Crystal) -> None:
-        """Refuse what makes no sense, in the words of inscape."""
+    def check(self, crystal: Crystal | None = None) -> None:
+        """Refuse what makes no sense, also for the crystal if it is given, in the words of inscape."""
         arguments = self.arguments()
         SpectraSettings(**{name: arguments[name] for name in (*PLAIN, "kinds", "plane", "multiphonon")})
-        if arguments["isotopes"]:
+        if crystal is not None and arguments["isotopes"]:
             crystal.with_isotopes(arguments["isotopes"])
 
     def changed(self, other: Settings) -> Self:
@@ -97,11 +104,8 @@ class Settings(Strict):
 
     def settings(self) -> dict[str, Any]:
         """The settings that were given, for JSON."""
-        return self.model_dump(exclude=BESIDE, exclude_unset=True)
+        return self.model_dump(include=SETTINGS, exclude_unset=True)
 
-
-BESIDE = {"structure", "variables", "arrays"}
-"""Keys of requests that are no settings."""
 
 PLAIN = {"temperature", "emax", "de", "qmax", "dq", "instrument", "ei", "ef"}
 """Settings that are arguments of the same name and value."""
@@ -123,6 +127,10 @@ class Simulation(Settings):
     def arguments(self) -> dict[str, Any]:
         """Arguments of `inscape.simulate`."""
         return {**super().arguments(), "engine": self.engine, "length": self.length, "relax": self.relax}
+
+
+SETTINGS = set(Simulation.model_fields)
+"""Keys of requests that are settings; others say what is sent and how."""
 
 
 class SimulateRequest(Simulation):

@@ -53,7 +53,9 @@ def run(
         place.parent.mkdir(parents=True, exist_ok=True)
         listening = socket.create_server((host, port), family=socket.AF_INET6 if ":" in host else socket.AF_INET)
     except OSError as error:
-        raise DataError(f"{host}:{port} or {place} cannot be used ({error.strerror}); choose --port, --jobs-file") from error
+        raise DataError(
+            f"{host}:{port} or {place} cannot be used ({error.strerror}); choose --port, --jobs-file"
+        ) from error
     settings = ServiceOptions(store=place, token=chosen, **options)
     app = create_app(settings)
     logging.basicConfig(level=logging.INFO if verbose else logging.WARNING, format="%(asctime)s %(message)s")

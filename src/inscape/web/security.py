@@ -102,7 +102,9 @@ class Guard:
         host = headers.get("host", "").lower()
         name = host if host.endswith("]") else host.rpartition(":")[0] or host
         if "*" not in self.hosts and name not in self.hosts:
-            raise Refused(421, "HostError", f"this service is not {host or 'without a name'}", "start it with --allow-host")
+            raise Refused(
+                421, "HostError", f"this service is not {host or 'without a name'}", "start it with --allow-host"
+            )
         if self.options.token is not None and scope["path"] not in OPEN:
             self._check_token(scope, headers)
         if (wait := self.rate.wait(client_of(scope))) > 0:
@@ -114,7 +116,7 @@ class Guard:
             self._check_body(scope, headers)
 
     def _check_token(self, scope: Scope, headers: dict[str, str]) -> None:
-        """By ``Authorization: Bearer``, by the cookie of the page, or once in the address of the page, which sets it."""
+        """By ``Authorization: Bearer``, by the cookie of the page, or once in its address, which sets the cookie."""
         given = headers.get("authorization", "").removeprefix("Bearer ").strip()
         try:
             cookie = SimpleCookie(headers.get("cookie", "")).get(COOKIE)
@@ -126,7 +128,7 @@ class Guard:
         token = str(self.options.token).encode()
         if not any(hmac.compare_digest(text.encode("utf-8", "replace"), token) for text in offered if text):
             raise Refused(
-                401, "TokenError", "this service needs a token", "send it as Authorization: Bearer …, or open /?token=…",
+                401, "TokenError", "this service needs a token", "send Authorization: Bearer …, or open /?token=…",
                 **{"www-authenticate": "Bearer"},
             )  # fmt: skip
 
@@ -143,7 +145,11 @@ class Guard:
     def _most(self, scope: Scope) -> int:
         if scope["path"] in self.binary_paths:
             return self.options.max_upload_bytes
-        return 2 * self.options.max_structure_bytes * (self.options.max_structures if scope["path"].endswith("/many") else 1)
+        return (
+            2
+            * self.options.max_structure_bytes
+            * (self.options.max_structures if scope["path"].endswith("/many") else 1)
+        )
 
     def _too_long(self, scope: Scope) -> Refused:
         return Refused(413, "TooLarge", f"the body is longer than {self._most(scope)} bytes", "send less")

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING, Any, Literal
 
+from fastapi import Response
 from pydantic import BaseModel
 
 from inscape.bonding import drawn_cell
@@ -11,7 +13,10 @@ from inscape.structures import Crystal
 from inscape.web.arrays import Axis, Form, Variable, axis, variable
 
 if TYPE_CHECKING:
-    from inscape.results import Prediction
+    from xarray import Dataset
+
+    from inscape.retrieval import SearchResult
+    from inscape.web.looking import LookedAt
 
 LEFT_OUT = {"crystal", "crystal_incoherent"}
 """Variables that are sent only if they are asked for: they are large."""
@@ -33,7 +38,14 @@ class Reproduce(BaseModel):
     command: str
 
 
-class Result(BaseModel):
+class Spectra(BaseModel):
+    """Numbers over axes."""
+
+    axes: dict[str, Axis]
+    variables: dict[str, Variable]
+
+
+class Result(Spectra):
     """Spectra of one crystal, and where they come from."""
 
     id: str
@@ -45,10 +57,34 @@ class Result(BaseModel):
     accuracy: str | None
     atoms: list[str]
     cell: Cell
-    axes: dict[str, Axis]
-    variables: dict[str, Variable]
     notes: list[str]
     reproduce: Reproduce
+
+
+class MatchView(BaseModel):
+    """A known crystal that looks like what was searched with."""
+
+    id: str
+    formula: str
+    space_group: str
+    split: str
+    score: float
+    chi2: float | None
+    chi2_above_first: float | None
+    stretch: float
+
+
+class Found(Spectra):
+    """Known crystals, the best first, and the spectra of the best beside the query."""
+
+    kind: str
+    matches: list[MatchView]
+    notes: list[str]
+
+
+def found_view(found: SearchResult, form: Form) -> dict[str, Any]:
+    """What a search found."""
+    return {**found.to_dict(), **dataset_view(found.spectra, form)}
 
 
 def cell_view(crystal: Crystal) -> dict[str, Any]:
@@ -62,16 +98,30 @@ def cell_view(crystal: Crystal) -> dict[str, Any]:
     }
 
 
-def spectra_view(prediction: Prediction, form: Form, wanted: set[str]) -> dict[str, Any]:
-    """Axes and variables of a result: those wanted, or all but `LEFT_OUT`."""
+def result_view(looked_at: LookedAt, form: Form, wanted: set[str]) -> dict[str, Any]:
+    """A result with the variables wanted, or all but `LEFT_OUT`."""
+    prediction = looked_at.prediction
     dataset = prediction.dataset
-    names = [str(name) for name in dataset.data_vars if (name in wanted if wanted else name not in LEFT_OUT)]
-    used = {str(dim) for name in names for dim in dataset[name].dims}
+    names = {str(name) for name in dataset.data_vars if (name in wanted if wanted else name not in LEFT_OUT)}
     return {
+        **looked_at.facts(),
         "summary": prediction.summary(),
         "accuracy": dataset.attrs.get("accuracy"),
         "atoms": [str(symbol) for symbol in dataset["atom_symbol"].values] if "atom_symbol" in dataset else [],
+        **dataset_view(dataset[sorted(names)], form),
+    }
+
+
+def dataset_view(dataset: Dataset, form: Form) -> dict[str, Any]:
+    """Axes and variables of any dataset; bin edges belong to their axes."""
+    names = [str(name) for name in dataset.data_vars if not str(name).endswith("_edges")]
+    used = {str(dim) for name in names for dim in dataset[name].dims}
+    return {
         "axes": {str(name): axis(dataset, str(name), form) for name in dataset.coords if name in used},
         "variables": {name: variable(dataset[name], form) for name in names},
     }
 
+
+def as_json(answer: dict[str, Any]) -> Response:
+    """An answer that is not checked against its description: arrays are long."""
+    return Response(json.dumps(answer, ensure_ascii=False, allow_nan=False), media_type="application/json")

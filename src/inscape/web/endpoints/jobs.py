@@ -18,6 +18,7 @@ from inscape.web.service import Running, Service
 
 router = APIRouter(prefix="/api/v1", tags=["simulations"], responses=PROBLEMS)
 
+
 class JobView(BaseModel):
     """A simulation: how far it is, and its result when there is one."""
 
@@ -43,12 +44,7 @@ async def simulate(request: SimulateRequest, http: Request, service: Running) ->
         raise EngineError(f"engine is {request.engine!r}; this service offers {', '.join(offered) or 'none'}: take one")
     crystal = await asyncio.to_thread(request.structure.crystal, service.options)
     await asyncio.to_thread(request.check, crystal)
-    kept = {
-        "name": request.structure.name,
-        "format": request.structure.format,
-        "settings": request.settings(),
-        "cell": crystal.to_dict(),
-    }
+    kept = {**request.structure.kept(crystal), "settings": request.settings()}
     job = await asyncio.to_thread(service.jobs.add, client_of(http.scope), kept)
     return _view(service, job)
 
