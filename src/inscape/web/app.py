@@ -22,7 +22,6 @@ from inscape.web.service import Service
 ROUTERS = (
     about.router, predictions.router, results.router, jobs.router, measurements.router, atlas.router
 )  # fmt: skip
-STATIC = files("inscape.web").joinpath("static")
 
 DESCRIPTION = "Neutron spectra from a crystal structure. Energies in meV, |Q| in 1/Å, temperatures in K, lengths in Å."
 
@@ -63,12 +62,21 @@ def _add_pages(app: FastAPI, options: ServiceOptions) -> None:
                 COOKIE, options.token, httponly=True, samesite="strict", secure=request.url.scheme == "https"
             )
             return answer
-        return HTMLResponse(_text("index.html").replace("{{nonce}}", request.state.nonce))
+        return _page("static", request)
 
+    @app.get("/docs", include_in_schema=False)
+    async def docs(request: Request) -> Response:
+        return _page("swagger", request)
+
+    app.mount("/docs", StaticFiles(packages=[("inscape.web", "swagger")]), name="docs")
     app.mount("/static", StaticFiles(packages=[("inscape.web", "static")]), name="static")
 
 
+def _page(folder: str, request: Request) -> HTMLResponse:
+    """The page of a folder, its scripts allowed by the nonce of this answer."""
+    return HTMLResponse(_text(folder).replace("{{nonce}}", request.state.nonce))
+
+
 @cache
-def _text(name: str) -> str:
-    """A file of the page."""
-    return STATIC.joinpath(name).read_text(encoding="utf-8")
+def _text(folder: str) -> str:
+    return files("inscape.web").joinpath(folder, "index.html").read_text(encoding="utf-8")

@@ -59,4 +59,6 @@ def _write_spectrum(looked_at: LookedAt, form: FileFormat, place: Path) -> None:
     kind = "powder" if "powder" in kinds or form == "nxspe" else next(iter(kinds), None)
     if kind is None:
         raise DataError("this result holds neither a powder map nor a density of states: choose other kinds, or .nc")
+    if form == "nxspe" and looked_at.settings.ei is None:
+        raise DataError("NXspe holds what detectors of direct geometry see: give the incident energy, ei in meV")
     write(of_result(looked_at.prediction, WORDS[kind]), place, incident_energy=looked_at.settings.ei)

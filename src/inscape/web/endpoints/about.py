@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+from contextlib import suppress
 from functools import cache
 from importlib.resources import files
 from typing import Literal
@@ -10,8 +12,9 @@ from fastapi import APIRouter
 from pydantic import BaseModel
 
 from inscape import __version__
+from inscape.errors import MissingPackageError
 from inscape.notation import PLANES
-from inscape.scattering import instrument_names
+from inscape.scattering import instrument_facts, instrument_names
 from inscape.structures import parse_structure
 from inscape.units import INVERSE_CM, THZ
 from inscape.web.problems import PROBLEMS
@@ -29,12 +32,22 @@ class Health(BaseModel):
     version: str
 
 
+class InstrumentView(BaseModel):
+    """A spectrometer: E_f of indirect geometry, the E_i that direct geometry takes (meV), banks that give spectra."""
+
+    name: str
+    geometry: Literal["direct", "indirect"] | None
+    fixed_energy: float | None
+    allowed: tuple[float, float] | None
+    banks: list[str]
+
+
 class About(BaseModel):
     """What this service offers, and its limits."""
 
     version: str
     engines: list[str]
-    instruments: list[str]
+    instruments: list[InstrumentView]
     planes: list[str]
     energy_units: dict[str, float]
     max_atoms: int
@@ -66,7 +79,7 @@ async def about(service: Running) -> About:
     return About(
         version=__version__,
         engines=list(service.engines),
-        instruments=instrument_names(),
+        instruments=await asyncio.to_thread(_instruments),
         planes=list(PLANES),
         energy_units={"meV": 1.0, "cm⁻¹": 1 / INVERSE_CM, "THz": 1 / THZ},
         max_atoms=o.max_atoms,
@@ -81,6 +94,14 @@ async def about(service: Running) -> About:
 async def examples() -> list[Example]:
     """A dozen crystals, as text that `predict` takes."""
     return list(_examples())
+
+
+@cache
+def _instruments() -> tuple[InstrumentView, ...]:
+    """All spectrometers; none where their widths are not installed."""
+    with suppress(MissingPackageError):
+        return tuple(InstrumentView(**instrument_facts(name)) for name in instrument_names())
+    return ()
 
 
 @cache
