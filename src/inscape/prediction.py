@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -113,12 +113,23 @@ class Foreseen:
     crystal: Crystal
     structure: Structure
     model: StructureModel
+    _decoded: dict[bytes, Array] = field(default_factory=dict, repr=False)
 
     @numpy_alone()
     def spectra(self, temperature: float = 300.0, plane: ArrayLike = HK0, **options: Any) -> Prediction:
         """Exactly what `predict` returns for the crystal; parameters and errors are those of `predict_many`."""
         settings = _checked(SpectraSettings(temperature, plane, **options))
-        return _prediction(of_isotopes(self.crystal, settings), self.structure, self.model, settings)
+        crystal = of_isotopes(self.crystal, settings)
+        return _prediction(crystal, self.structure, self.model, settings, self._density)
+
+    def _density(self, wave_vectors: Array) -> Array:
+        """ρ(Q,u) as of `Structure.density`, kept for the last plane: it is the same at all temperatures."""
+        key = wave_vectors.tobytes()
+        if (found := self._decoded.get(key)) is None:
+            found = self.structure.density(wave_vectors)
+            self._decoded.clear()
+            self._decoded[key] = found
+        return found
 
 
 @numpy_alone()
@@ -136,11 +147,17 @@ def _checked(settings: SpectraSettings) -> SpectraSettings:
     return settings
 
 
-def _prediction(crystal: Crystal, structure: Structure, model: StructureModel, settings: SpectraSettings) -> Prediction:
-    """All that is asked for of one crystal."""
+def _prediction(
+    crystal: Crystal,
+    structure: Structure,
+    model: StructureModel,
+    settings: SpectraSettings,
+    density: Callable[[Array], Array] | None = None,
+) -> Prediction:
+    """All that is asked for of one crystal; ``density`` in place of that of the structure."""
     kinds = settings.kinds
     energy_edges = uniform_edges(settings.emax or default_top(structure.partial_dos), settings.de, name="energy")
-    spectra = _Spectra(crystal, structure, energy_edges, settings.temperature)
+    spectra = _Spectra(crystal, structure, energy_edges, settings.temperature, density or structure.density)
     powder = spectra.powder(settings.q_edges) if "powder" in kinds else {}
     seen = settings.observation.spectra(
         spectra.one_phonon,
@@ -234,8 +251,15 @@ class _Spectra:
     Maps are made on a grid that goes on to the native top and then cut, so that an early end changes nothing below it.
     """
 
-    def __init__(self, crystal: Crystal, structure: Structure, energy_edges: Array, temperature: float) -> None:
-        self.crystal, self.structure = crystal, structure
+    def __init__(
+        self,
+        crystal: Crystal,
+        structure: Structure,
+        energy_edges: Array,
+        temperature: float,
+        density: Callable[[Array], Array],
+    ) -> None:
+        self.crystal, self.structure, self.density = crystal, structure, density
         self.edges, self.energy, self.temperature = energy_edges, centres(energy_edges), temperature
         native = native_energy_edges()
         self.whole_edges = np.concatenate([energy_edges, native[native > energy_edges[-1] + 1e-6]])
@@ -294,7 +318,7 @@ class _Spectra:
         """Arguments of `make_prediction` for the single-crystal map."""
         vectors = grid.centres(self.crystal)
         flat = vectors.reshape(-1, 3)
-        coherent, incoherent = self._parts(self.structure.density(flat), np.linalg.norm(flat, axis=1))
+        coherent, incoherent = self._parts(self.density(flat), np.linalg.norm(flat, axis=1))
         shape = (*vectors.shape[:2], -1)
         return {
             "plane": grid.axes,

@@ -10,6 +10,7 @@ import numpy as np
 import xarray as xr
 from numpy.typing import ArrayLike, NDArray
 
+from inscape.autoencoders import BaseAutoencoder, load
 from inscape.errors import DataError
 from inscape.explore.maps import code_map
 from inscape.explore.observables import dos_observables
@@ -18,7 +19,8 @@ from inscape.index.maps import map_energy_edges, map_q_edges
 from inscape.library import chemical_system, composition
 from inscape.scattering import check_temperature, to_scattering
 from inscape.spectra import centres, native_energy_edges, native_q_edges
-from inscape.structure_model import shipped_model
+from inscape.structure_model.representation import N_LEVELS, from_cumulative_dos
+from inscape.training import WEIGHTS
 
 Array = NDArray[np.floating]
 
@@ -143,14 +145,20 @@ def decoded(kind: str, code: ArrayLike) -> xr.Dataset:
     values = np.asarray(code, dtype=np.float32)
     if values.shape != (length,) or not np.all(np.isfinite(values)):
         raise DataError(f"the code has shape {values.shape}; expected {length} finite numbers, as codes of {kind} have")
-    model = shipped_model()
+    meant = np.asarray(_decoder(kind).inverse_transform(values[None])[0], dtype=float)
     if kind == "dos":
-        return _of_dos(model.decode_dos(values[None])[0])
-    density = model.decode_powder(values[None])[0]
+        return _of_dos(from_cumulative_dos(meant, native_energy_edges()))
+    density = meant.reshape(-1, N_LEVELS).clip(min=0.0)
     words = {"units": "1", "long_name": "coherent scattering relative to its self part"}
     levels = np.linspace(0.0, 1.0, density.shape[1] + 1)
     axes = {**_axis("q", native_q_edges(), "1/Å"), **_axis("level", levels, "1")}
     return xr.Dataset({"density": (("q", "level"), density, words)}, axes)
+
+
+@lru_cache(maxsize=2)
+def _decoder(kind: str) -> BaseAutoencoder:
+    """The autoencoder that ships, of which the index holds the codes."""
+    return load(WEIGHTS / f"autoencoder-{kind}.safetensors")
 
 
 def _of_dos(dos: Array, axis: str = "energy") -> xr.Dataset:

@@ -36,6 +36,8 @@ class ServiceOptions:
         Most structures of one request.
     rate, burst
         Requests a second that one client may send for long, and at once; a rate of 0 for no limit.
+    preload
+        Load the models at the start, not when the first crystal comes.
     keep
         Predictions that are remembered; the oldest go first. Simulations and measurements stay.
     """
@@ -53,4 +55,5 @@ class ServiceOptions:
     max_structures: int = 32
     rate: float = 50.0
     burst: int = 200
+    preload: bool = True
     keep: int = 100_000

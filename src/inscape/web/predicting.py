@@ -10,6 +10,7 @@ from contextlib import suppress
 
 from inscape.errors import InscapeError, StructureError
 from inscape.prediction import Foreseen, foresee
+from inscape.structure_model import shipped_model
 from inscape.structures import Crystal
 
 BATCH = 32
@@ -28,8 +29,10 @@ class Predictor:
         self._known: OrderedDict[str, Foreseen] = OrderedDict()
         self._task: asyncio.Task[None] | None = None
 
-    async def start(self) -> None:
-        """Begin to serve; the models are loaded when the first crystal comes, or by `load`."""
+    async def start(self, *, preload: bool) -> None:
+        """Begin to serve; the models are loaded now, or when the first crystal comes."""
+        if preload:
+            self._thread.submit(shipped_model)
         self._task = asyncio.create_task(self._serve())
 
     async def stop(self) -> None:

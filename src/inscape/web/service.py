@@ -34,7 +34,7 @@ class Service:
 
     async def start(self) -> None:
         """Begin to work."""
-        await self.predictor.start()
+        await self.predictor.start(preload=self.options.preload)
         self.jobs.start()
 
     async def stop(self) -> None:

@@ -108,13 +108,14 @@ def result_view(looked_at: LookedAt, form: Form, wanted: set[str]) -> dict[str, 
         "summary": prediction.summary(),
         "accuracy": dataset.attrs.get("accuracy"),
         "atoms": [str(symbol) for symbol in dataset["atom_symbol"].values] if "atom_symbol" in dataset else [],
-        **dataset_view(dataset[sorted(names)], form),
+        **dataset_view(dataset, form, names),
     }
 
 
-def dataset_view(dataset: Dataset, form: Form) -> dict[str, Any]:
-    """Axes and variables of any dataset; bin edges belong to their axes."""
-    names = [str(name) for name in dataset.data_vars if not str(name).endswith("_edges")]
+def dataset_view(dataset: Dataset, form: Form, wanted: set[str] | None = None) -> dict[str, Any]:
+    """Axes and variables of any dataset, all or those wanted; bin edges belong to their axes."""
+    every = [str(name) for name in dataset.data_vars if not str(name).endswith("_edges")]
+    names = [name for name in every if wanted is None or name in wanted]
     used = {str(dim) for name in names for dim in dataset[name].dims}
     return {
         "axes": {str(name): axis(dataset, str(name), form) for name in dataset.coords if name in used},
