@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import logging
 import secrets
-import sqlite3
 import time
 from dataclasses import dataclass
 from threading import Condition, Thread
@@ -220,6 +219,7 @@ class Jobs:
             )
 
 
-def _job(row: sqlite3.Row | tuple[Any, ...]) -> Job:
-    *first, request, result, problem = row
-    return Job(*first, json.loads(request), result, None if problem is None else json.loads(problem))
+def _job(row: tuple[Any, ...]) -> Job:
+    name, client, created, started, ended, state, request, result, problem = row
+    told = None if problem is None else json.loads(problem)
+    return Job(name, client, created, started, ended, state, json.loads(request), result, told)

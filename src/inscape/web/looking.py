@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 Identifier = Annotated[str, Path(max_length=64)]
 
-NOTES = {
+NOTES: dict[str, tuple[str, ...]] = {
     "prediction": (
         "Temperature: the Bose factor is exact, and so, for the predicted densities of states, is the Debye–Waller "
         "factor of the incoherent part, atom by atom. Interference between atoms is as at 10 K.",

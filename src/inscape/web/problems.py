@@ -6,7 +6,7 @@ import re
 from typing import Any
 
 from fastapi import FastAPI, Request
-from fastapi.exceptions import HTTPException, RequestValidationError, StarletteHTTPException
+from fastapi.exceptions import HTTPException, RequestValidationError
 from fastapi.responses import JSONResponse
 from pydantic import BaseModel
 
@@ -84,8 +84,8 @@ def install(app: FastAPI) -> None:
         message = f"{place}: {first['msg']}"
         return answer(422, Problem(error="RequestError", message=message, hint="see /docs"))
 
-    @app.exception_handler(StarletteHTTPException)
-    async def http(request: Request, error: StarletteHTTPException) -> JSONResponse:
+    @app.exception_handler(HTTPException.__base__)
+    async def http(request: Request, error: HTTPException) -> JSONResponse:
         message = f"{request.method} {request.url.path}: {error.detail}"
         problem = Problem(error=NAMES.get(error.status_code, "RequestError"), message=message, hint="see /docs")
         return answer(error.status_code, problem, dict(error.headers or {}))

@@ -84,7 +84,10 @@ class Store:
     def get(self, identifier: str) -> Record | None:
         """The result of an id; None if there is none."""
         rows = self.rows("SELECT id, kind, created, request, data FROM results WHERE id = ?", identifier)
-        return Record(*rows[0][:3], json.loads(rows[0][3]), rows[0][4]) if rows else None
+        if not rows:
+            return None
+        name, kind, created, request, data = rows[0]
+        return Record(name, kind, created, json.loads(request), data)
 
     def rows(self, query: str, *values: Any) -> list[Any]:
         """What a question to the database yields."""

@@ -79,7 +79,7 @@ async def about(service: Running) -> About:
     return About(
         version=__version__,
         engines=list(service.engines),
-        instruments=await asyncio.to_thread(_instruments),
+        instruments=list(await asyncio.to_thread(lambda: _instruments())),
         planes=list(PLANES),
         energy_units={"meV": 1.0, "cm⁻¹": 1 / INVERSE_CM, "THz": 1 / THZ},
         max_atoms=o.max_atoms,
