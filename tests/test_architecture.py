@@ -57,6 +57,7 @@ DOORS = {  # one heavy library, one door
     "e3nn": {"structure_model"},
     "fastapi": {"web"},
     "pydantic": {"web"},
+    "starlette": {"web"},
     "uvicorn": {"web"},
     "typer": {"cli"},
 }

@@ -52,7 +52,7 @@ def test_at_small_q_it_is_the_bose_factor(salt):
 def test_it_is_near_what_is_simulated_at_that_temperature(salt):
     crystal, made = salt
     cold, exact = redraw(made[300.0], crystal, temperature=20.0), made[20.0]
-    for name, error in (("powder_incoherent", 0.02), ("powder_coherent", 0.1), ("crystal", 0.1)):
+    for name, error in (("powder_incoherent", 0.03), ("powder_coherent", 0.1), ("crystal", 0.1)):
         found, expected = cold.dataset[name].values, exact.dataset[name].values
         assert np.abs(found - expected).sum() < error * expected.sum(), name
         unchanged = made[300.0].dataset[name].values

@@ -277,7 +277,8 @@ def test_a_simulation_from_start_to_finish(client):
     assert [job["id"] for job in client.get(f"{API}/jobs").json()] == [ended["id"]]
     result = client.get(f"{API}/results/{ended['result']}").json()
     assert (result["kind"], result["summary"]["formula"]) == ("simulation", "Cu")
-    assert result["reproduce"]["command"].startswith("inscape simulate copper.vasp --engine ase:")
+    assert result["reproduce"]["command"].startswith("inscape simulate copper.vasp ")
+    assert f"--engine {EMT_NAME} --length 4" in result["reproduce"]["command"]
     assert numbers(result["variables"]["powder"]["values"]).max() > 0
     cold = client.get(f"{API}/results/{ended['result']}", params={"temperature": 5, "ei": 60}).json()
     assert {"instrument_map", "powder"} <= set(cold["variables"])

@@ -1,10 +1,13 @@
 """The service as tests use it: a model that is hardly trained, one engine that needs no weights."""
 
+import socket
 from base64 import b64decode
 from contextlib import contextmanager
+from threading import Thread
 
 import numpy as np
 import pytest
+import uvicorn
 from fastapi.testclient import TestClient
 
 from inscape import prediction
@@ -53,6 +56,22 @@ def serving(model, store=None, **options):
         app = create_app(ServiceOptions(store=store, **{**LOOSE, **options}))
         with TestClient(app, base_url="http://127.0.0.1", raise_server_exceptions=False) as client:
             yield client
+
+
+@contextmanager
+def listening(model, store=None, **options):
+    """The address of a service on a port of its own."""
+    with pytest.MonkeyPatch.context() as patch, socket.create_server(("127.0.0.1", 0)) as listener:
+        patch.setattr(prediction, "shipped_model", lambda: model)
+        app = create_app(ServiceOptions(store=store, **{**LOOSE, **options}))
+        server = uvicorn.Server(uvicorn.Config(app, log_level="critical"))
+        thread = Thread(target=server.run, kwargs={"sockets": [listener]})
+        thread.start()
+        try:
+            yield f"http://127.0.0.1:{listener.getsockname()[1]}"
+        finally:
+            server.should_exit = True
+            thread.join()
 
 
 def structure(text=QUARTZ, **others):

@@ -9,6 +9,7 @@ from fastapi import FastAPI, Request
 from fastapi.exceptions import HTTPException, RequestValidationError
 from fastapi.responses import JSONResponse
 from pydantic import BaseModel
+from starlette.exceptions import HTTPException as StarletteHTTPException
 
 from inscape.errors import InscapeError, MissingPackageError
 
@@ -84,8 +85,8 @@ def install(app: FastAPI) -> None:
         message = f"{place}: {first['msg']}"
         return answer(422, Problem(error="RequestError", message=message, hint="see /docs"))
 
-    @app.exception_handler(HTTPException.__base__)
-    async def http(request: Request, error: HTTPException) -> JSONResponse:
+    @app.exception_handler(StarletteHTTPException)
+    async def http(request: Request, error: StarletteHTTPException) -> JSONResponse:
         message = f"{request.method} {request.url.path}: {error.detail}"
         problem = Problem(error=NAMES.get(error.status_code, "RequestError"), message=message, hint="see /docs")
         return answer(error.status_code, problem, dict(error.headers or {}))
