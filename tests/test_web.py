@@ -14,7 +14,7 @@ from inscape import prediction
 from inscape.errors import InscapeError
 from inscape.results import Prediction
 from inscape.structures import parse_structure, read_structure
-from webservice import COPPER, QUARTZ, numbers, serving, structure
+from webservice import COPPER, QUARTZ, mutated, numbers, serving, structure
 
 API = "/api/v1"
 SMALL = {"de": 2.0, "dq": 1.0}
@@ -382,30 +382,6 @@ def test_a_fault_says_nothing_of_the_inside(client, model, monkeypatch):
     assert answer.status_code == 500
     assert set(answer.json()) == {"error", "message", "hint"}
     assert "secret" not in answer.text
-
-
-def mutated(rng):
-    """A CIF with a few characters, lines or numbers changed."""
-    text = QUARTZ
-    for _ in range(rng.randint(1, 4)):
-        place, kind = rng.randrange(len(text)), rng.randrange(5)
-        lines = text.split("\n")
-        if kind == 0:
-            text = text[:place] + chr(rng.randrange(1, 0x250)) + text[place + 1 :]
-        elif kind == 1:
-            text = text[:place] + text[place + rng.randint(1, 30) :]
-        elif kind == 2:
-            lines.insert(rng.randrange(len(lines)), rng.choice(lines))
-            text = "\n".join(lines)
-        elif kind == 3:
-            lines.pop(rng.randrange(len(lines)))
-            text = "\n".join(lines)
-        else:
-            text = text.replace(
-                rng.choice(["0", "4", "1", "9", "Si", "loop_", "."]), rng.choice(["-1", "nan", "1e9", "?", ""])
-            )
-        text = text or " "
-    return text
 
 
 def test_mutated_structures_are_predicted_or_refused(client):

@@ -85,3 +85,27 @@ def numbers(values):
         shape = [int(n) for n in values["shape"].split(",")]
         return np.frombuffer(b64decode(values["bdata"]), "<" + values["dtype"]).reshape(shape)
     return np.array(values, dtype=float)
+
+
+def mutated(rng):
+    """A CIF with a few characters, lines or numbers changed."""
+    text = QUARTZ
+    for _ in range(rng.randint(1, 4)):
+        place, kind = rng.randrange(len(text)), rng.randrange(5)
+        lines = text.split("\n")
+        if kind == 0:
+            text = text[:place] + chr(rng.randrange(1, 0x250)) + text[place + 1 :]
+        elif kind == 1:
+            text = text[:place] + text[place + rng.randint(1, 30) :]
+        elif kind == 2:
+            lines.insert(rng.randrange(len(lines)), rng.choice(lines))
+            text = "\n".join(lines)
+        elif kind == 3:
+            lines.pop(rng.randrange(len(lines)))
+            text = "\n".join(lines)
+        else:
+            text = text.replace(
+                rng.choice(["0", "4", "1", "9", "Si", "loop_", "."]), rng.choice(["-1", "nan", "1e9", "?", ""])
+            )
+        text = text or " "
+    return text

@@ -26,6 +26,9 @@ Array = NDArray[np.floating]
 
 KINDS = ("dos", "powder")
 
+LARGEST = 1e4
+"""Elements of codes are far smaller than this."""
+
 UNITS = {
     "mean energy": "meV", "width": "meV", "cut-off": "meV", "widest gap": "meV", "C_V(100 K)": "J mol⁻¹ K⁻¹",
     "C_V(300 K)": "J mol⁻¹ K⁻¹", "hydrogen share": "1", "oxygen share": "1", "elements": "1",
@@ -139,13 +142,15 @@ def decoded(kind: str, code: ArrayLike) -> xr.Dataset:
     Raises
     ------
     DataError
-        Another kind, or a code of another length or that is not finite.
+        Another kind, or a code of another length or with absurd numbers.
     """
     length = _codes(shipped_index(), kind).shape[1]
-    values = np.asarray(code, dtype=np.float32)
-    if values.shape != (length,) or not np.all(np.isfinite(values)):
-        raise DataError(f"the code has shape {values.shape}; expected {length} finite numbers, as codes of {kind} have")
-    meant = np.asarray(_decoder(kind).inverse_transform(values[None])[0], dtype=float)
+    values = np.asarray(code, dtype=float)
+    if values.shape != (length,) or not np.all(np.abs(values) < LARGEST):
+        raise DataError(
+            f"the code has shape {values.shape}; expected {length} numbers below {LARGEST:g}, as codes of {kind} have"
+        )
+    meant = np.asarray(_decoder(kind).inverse_transform(values[None].astype(np.float32))[0], dtype=float)
     if kind == "dos":
         return _of_dos(from_cumulative_dos(meant, native_energy_edges()))
     density = meant.reshape(-1, N_LEVELS).clip(min=0.0)

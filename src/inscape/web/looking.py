@@ -34,9 +34,9 @@ NOTES: dict[str, tuple[str, ...]] = {
         "factor of the incoherent part, atom by atom. Interference between atoms is as at 10 K.",
     ),
     "simulation": (
-        "Temperature: the Bose factor is exact, bin by bin. Debye–Waller factors follow the densities of states of the atoms, each "
-        "bin that of the atoms that move at its energy; directions are averaged. At the temperature of the simulation "
-        "all is exact.",
+        "Temperature: the Bose factor is exact, bin by bin. Debye–Waller factors follow the densities of states of the "
+        "atoms, each bin that of the atoms that move at its energy; directions are averaged. At the temperature of the "
+        "simulation all is exact.",
     ),
 }  # fmt: skip
 """How far other temperatures are exact, by the kind of result."""
