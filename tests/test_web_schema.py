@@ -47,7 +47,7 @@ def test_nothing_that_is_sent_leaves_the_description(schema, mode):
         )
         @given(case=operation.as_strategy(generation_mode=mode))
         def send(case):
-            case.call_and_validate(checks=CHECKS)
+            case.call_and_validate(checks=CHECKS, timeout=120)
 
         try:
             send()

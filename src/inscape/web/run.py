@@ -13,6 +13,7 @@ from typing import Any
 import uvicorn
 
 from inscape.errors import DataError
+from inscape.files import locked
 from inscape.web.app import create_app
 from inscape.web.options import ServiceOptions
 
@@ -46,24 +47,29 @@ def run(
     ------
     DataError
         The address or the file cannot be used.
+    LibraryError
+        Another service uses the file.
     """
     chosen = secrets.token_urlsafe(18) if token == NEW else token
     place = user_store() if store is None else store.expanduser()
     try:
         place.parent.mkdir(parents=True, exist_ok=True)
+        place.touch(mode=0o600)
         listening = socket.create_server((host, port), family=socket.AF_INET6 if ":" in host else socket.AF_INET)
     except OSError as error:
         raise DataError(
             f"{host}:{port} or {place} cannot be used ({error.strerror}); choose --port, --jobs-file"
         ) from error
-    settings = ServiceOptions(store=place, token=chosen, **options)
-    app = create_app(settings)
     logging.basicConfig(level=logging.INFO if verbose else logging.WARNING, format="%(asctime)s %(message)s")
     shown = f"[{host}]" if ":" in host else host
     address = f"http://{shown}:{listening.getsockname()[1]}/"
-    announce(f"inscape serves {address}{'?token=' + chosen if chosen else ''}")
-    config = uvicorn.Config(app, log_level="warning", access_log=False, server_header=False, date_header=False)
-    uvicorn.Server(config).run(sockets=[listening])
+    with locked(
+        place.with_name(f"{place.name}.lock"), refusal=f"another service uses {place}: give another --jobs-file"
+    ):
+        app = create_app(ServiceOptions(store=place, token=chosen, **options))
+        announce(f"inscape serves {address}{'?token=' + chosen if chosen else ''}")
+        config = uvicorn.Config(app, log_level="warning", access_log=False, server_header=False, date_header=False)
+        uvicorn.Server(config).run(sockets=[listening])
 
 
 def user_store() -> Path:
