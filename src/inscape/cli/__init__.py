@@ -24,6 +24,7 @@ from inscape.cli import (
     plot,
     predict,
     search,
+    serve,
     simulate,
     thermo,
     train,
@@ -48,6 +49,7 @@ app.command("modes")(modes.modes)
 app.command("bands")(bands.bands)
 app.command("export")(export.export)
 app.command("search")(search.search)
+app.command("serve")(serve.serve)
 app.add_typer(index.app, name="index")
 app.add_typer(library.app, name="library")
 app.add_typer(train.app, name="train")

@@ -1,0 +1,58 @@
+"""What the OpenAPI description says is what the service does, whatever is sent: no fault, no answer outside it."""
+
+import httpx2
+import pytest
+import schemathesis
+from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis.errors import Unsatisfiable
+from schemathesis import GenerationMode
+from schemathesis.checks import not_a_server_error
+from schemathesis.specs.openapi.checks import (
+    content_type_conformance,
+    response_schema_conformance,
+    status_code_conformance,
+)
+
+from webservice import QUARTZ, listening
+
+CHECKS = [not_a_server_error, status_code_conformance, content_type_conformance, response_schema_conformance]
+"""Of schemathesis. Its others judge what is invalid by the description alone, and inscape refuses more than that."""
+
+EXAMPLES = 4
+"""Of each operation; more find more, and take longer."""
+
+
+@pytest.fixture(scope="module")
+def schema(model):
+    """The description of a service that listens, in which there is one result."""
+    with listening(model) as address:
+        request = {"structure": {"text": QUARTZ}, "kinds": ["dos"], "de": 5.0}
+        assert httpx2.post(f"{address}/api/v1/predict", json=request, timeout=60).status_code == 200
+        yield schemathesis.openapi.from_url(f"{address}/api/v1/openapi.json")
+
+
+@pytest.mark.parametrize("mode", [GenerationMode.POSITIVE, GenerationMode.NEGATIVE], ids=["valid", "invalid"])
+def test_nothing_that_is_sent_leaves_the_description(schema, mode):
+    failures = []
+    for found in schema.get_all_operations():
+        operation = found.ok()
+
+        @settings(
+            max_examples=EXAMPLES,
+            deadline=None,
+            database=None,
+            derandomize=True,
+            phases=[Phase.generate],
+            suppress_health_check=list(HealthCheck),
+        )
+        @given(case=operation.as_strategy(generation_mode=mode))
+        def send(case):
+            case.call_and_validate(checks=CHECKS, timeout=120)
+
+        try:
+            send()
+        except Unsatisfiable:  # nothing invalid can be sent there
+            continue
+        except Exception as error:  # all operations are looked at before the test fails
+            failures.append(f"{operation.label}: {error}")
+    assert not failures, "\n\n".join(failures)
