@@ -20,6 +20,7 @@ import time
 import warnings
 from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
+from contextlib import ExitStack
 from typing import Any
 
 import numpy as np
@@ -136,10 +137,13 @@ def main() -> None:
     parser.add_argument("--without", nargs="*", default=[], help="candidates to leave out")
     options = parser.parse_args()
     times: dict[str, list[float]] = {name: [] for name in CANDIDATES if name not in options.without}
-    for _ in range(options.turns):
-        for name, seconds in times.items():
-            with ProcessPoolExecutor(1, multiprocessing.get_context("spawn")) as process:
-                seconds.append(process.submit(measure, name, options.rows, *options.widths).result())
+    with ExitStack() as stack:
+        pools = {name: ProcessPoolExecutor(1, multiprocessing.get_context("spawn")) for name in times}
+        for pool in pools.values():
+            stack.enter_context(pool)
+        for _ in range(options.turns):
+            for name, seconds in times.items():
+                seconds.append(pools[name].submit(measure, name, options.rows, *options.widths).result())
     plain = statistics.median(times["plain torch loop"])
     shape = "-".join(map(str, options.widths))
     sys.stdout.write(
