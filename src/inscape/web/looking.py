@@ -17,11 +17,11 @@ from inscape.redrawing import redraw
 from inscape.results import Prediction
 from inscape.spectra import whole_powder
 from inscape.structures import Crystal
+from inscape.web.cells import cell_view
 from inscape.web.reproduce import file_name, reproduce
 from inscape.web.requests import Settings, Simulation, View, kinds_of
 from inscape.web.service import Service
 from inscape.web.store import Record
-from inscape.web.views import cell_view
 
 if TYPE_CHECKING:
     from xarray import DataArray, Dataset

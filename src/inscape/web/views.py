@@ -8,8 +8,6 @@ from typing import TYPE_CHECKING, Any, Literal
 from fastapi import Response
 from pydantic import BaseModel
 
-from inscape.bonding import drawn_cell
-from inscape.structures import Crystal
 from inscape.web.arrays import Axis, Form, Variable, axis, variable
 
 if TYPE_CHECKING:
@@ -85,17 +83,6 @@ class Found(Spectra):
 def found_view(found: SearchResult, form: Form) -> dict[str, Any]:
     """What a search found."""
     return {**found.to_dict(), **dataset_view(found.spectra, form)}
-
-
-def cell_view(crystal: Crystal) -> dict[str, Any]:
-    """The conventional cell of a crystal."""
-    drawn = drawn_cell(crystal)
-    return {
-        "lattice": drawn.lattice.tolist(),
-        "symbols": list(drawn.symbols),
-        "positions": drawn.positions.tolist(),
-        "bonds": drawn.bonds.tolist(),
-    }
 
 
 def result_view(looked_at: LookedAt, form: Form, wanted: set[str]) -> dict[str, Any]:
