@@ -15,9 +15,10 @@ SRC = ROOT / "src" / "inscape"
 
 LAYERS = [  # a unit is a module or a folder; each may import the units above it in this list
     {"errors", "threads", "units"},
+    {"notation"},
     {"cells", "files"},
     {"structures", "spectra", "metrics"},
-    {"lattice"},
+    {"bonding", "lattice"},
     {"scattering", "thermodynamics"},
     {"potentials", "vibrations"},
     {"library"},
@@ -29,9 +30,10 @@ LAYERS = [  # a unit is a module or a folder; each may import the units above it
     {"results"},
     {"settings"},
     {"prediction", "simulation", "measured"},
-    {"compare", "explore", "evaluation", "retrieval", "testing"},
+    {"compare", "explore", "redrawing", "evaluation", "retrieval", "testing"},
     {"calibration"},
-    {"cli", "web"},
+    {"web"},
+    {"cli"},
 ]
 RANK = {name: rank for rank, layer in enumerate(LAYERS) for name in layer}
 
@@ -54,6 +56,9 @@ DOORS = {  # one heavy library, one door
     "chemiscope": {"explore"},
     "e3nn": {"structure_model"},
     "fastapi": {"web"},
+    "pydantic": {"web"},
+    "starlette": {"web"},
+    "uvicorn": {"web"},
     "typer": {"cli"},
 }
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import replace
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -12,7 +12,7 @@ from scipy.interpolate import PchipInterpolator
 
 from inscape.cells.isotopes import NATURAL, isotope_masses
 from inscape.errors import DataError, StructureError
-from inscape.results import Prediction, make_prediction
+from inscape.results import KINDS, Prediction, make_prediction
 from inscape.scattering import (
     PhononOrders,
     PlaneGrid,
@@ -95,23 +95,69 @@ def predict_many(
     StructureError
         Isotopes for which force constants are needed.
     """
-    settings = SpectraSettings(temperature, plane, **options)
-    if settings.qmax > native_q_edges()[-1]:
-        reach = native_q_edges()[-1]
-        raise DataError(f"qmax is {settings.qmax} 1/Å; the powder model reaches {reach:g}, choose no more")
+    settings = _checked(SpectraSettings(temperature, plane, **options))
     asked = [of_isotopes(crystal, settings) for crystal in crystals]
-    model = shipped_model()
-    structures = model([natural(crystal) for crystal in asked], settings.kinds)
     return [
-        _prediction(crystal, structure, model, settings) for crystal, structure in zip(asked, structures, strict=True)
+        _prediction(crystal, known.structure, known.model, settings)
+        for crystal, known in zip(asked, foresee(asked, settings.kinds), strict=True)
     ]
 
 
-def _prediction(crystal: Crystal, structure: Structure, model: StructureModel, settings: SpectraSettings) -> Prediction:
-    """All that is asked for of one crystal."""
+@dataclass(frozen=True, eq=False)
+class Foreseen:
+    """What the models say of a crystal: its spectra at any temperature, in any plane and instrument follow at once.
+
+    `foresee` makes one.
+    """
+
+    crystal: Crystal
+    structure: Structure
+    model: StructureModel
+    _decoded: dict[bytes, Array] = field(default_factory=dict, repr=False)
+
+    @numpy_alone()
+    def spectra(self, temperature: float = 300.0, plane: ArrayLike = HK0, **options: Any) -> Prediction:
+        """Exactly what `predict` returns for the crystal; parameters and errors are those of `predict_many`."""
+        settings = _checked(SpectraSettings(temperature, plane, **options))
+        crystal = of_isotopes(self.crystal, settings)
+        return _prediction(crystal, self.structure, self.model, settings, self._density)
+
+    def _density(self, wave_vectors: Array) -> Array:
+        """ρ(Q,u) as of `Structure.density`, kept for the last plane: it is the same at all temperatures."""
+        key = wave_vectors.tobytes()
+        if (found := self._decoded.get(key)) is None:
+            found = self.structure.density(wave_vectors)
+            self._decoded.clear()
+            self._decoded[key] = found
+        return found
+
+
+@numpy_alone()
+def foresee(crystals: Sequence[Crystal], kinds: Sequence[str] = tuple(KINDS)) -> list[Foreseen]:
+    """What the models say of several crystals, in one batch; maps can be had of ``kinds`` only."""
+    model = shipped_model()
+    structures = model([natural(crystal) for crystal in crystals], kinds)
+    return [Foreseen(crystal, known, model) for crystal, known in zip(crystals, structures, strict=True)]
+
+
+def _checked(settings: SpectraSettings) -> SpectraSettings:
+    """The settings again; `DataError` for |Q| beyond the powder model."""
+    if settings.qmax > (reach := native_q_edges()[-1]):
+        raise DataError(f"qmax is {settings.qmax} 1/Å; the powder model reaches {reach:g}, choose no more")
+    return settings
+
+
+def _prediction(
+    crystal: Crystal,
+    structure: Structure,
+    model: StructureModel,
+    settings: SpectraSettings,
+    density: Callable[[Array], Array] | None = None,
+) -> Prediction:
+    """All that is asked for of one crystal; ``density`` in place of that of the structure."""
     kinds = settings.kinds
     energy_edges = uniform_edges(settings.emax or default_top(structure.partial_dos), settings.de, name="energy")
-    spectra = _Spectra(crystal, structure, energy_edges, settings.temperature)
+    spectra = _Spectra(crystal, structure, energy_edges, settings.temperature, density or structure.density)
     powder = spectra.powder(settings.q_edges) if "powder" in kinds else {}
     seen = settings.observation.spectra(
         spectra.one_phonon,
@@ -205,8 +251,15 @@ class _Spectra:
     Maps are made on a grid that goes on to the native top and then cut, so that an early end changes nothing below it.
     """
 
-    def __init__(self, crystal: Crystal, structure: Structure, energy_edges: Array, temperature: float) -> None:
-        self.crystal, self.structure = crystal, structure
+    def __init__(
+        self,
+        crystal: Crystal,
+        structure: Structure,
+        energy_edges: Array,
+        temperature: float,
+        density: Callable[[Array], Array],
+    ) -> None:
+        self.crystal, self.structure, self.density = crystal, structure, density
         self.edges, self.energy, self.temperature = energy_edges, centres(energy_edges), temperature
         native = native_energy_edges()
         self.whole_edges = np.concatenate([energy_edges, native[native > energy_edges[-1] + 1e-6]])
@@ -265,7 +318,7 @@ class _Spectra:
         """Arguments of `make_prediction` for the single-crystal map."""
         vectors = grid.centres(self.crystal)
         flat = vectors.reshape(-1, 3)
-        coherent, incoherent = self._parts(self.structure.density(flat), np.linalg.norm(flat, axis=1))
+        coherent, incoherent = self._parts(self.density(flat), np.linalg.norm(flat, axis=1))
         shape = (*vectors.shape[:2], -1)
         return {
             "plane": grid.axes,

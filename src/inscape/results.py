@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -254,6 +255,20 @@ class Prediction:
             raise DataError(f"{path}: {error}") from error
         except (OSError, ValueError, KeyError, RuntimeError) as error:
             raise DataError(f"{path}: cannot be read as a NetCDF-4 file ({type(error).__name__}): {error}") from error
+
+    @classmethod
+    def from_bytes(cls, data: bytes) -> Prediction:
+        """What `save` wrote, as it lies in memory or in a database.
+
+        Raises
+        ------
+        DataError
+            As of `load`.
+        """
+        try:
+            return cls(xr.load_dataset(BytesIO(data), engine="h5netcdf"))
+        except (OSError, ValueError, KeyError, RuntimeError) as error:
+            raise DataError(f"these bytes are no file of a result ({type(error).__name__}: {error})") from error
 
     def plot(self, path: str | Path | None = None) -> Figure:
         """A figure of everything that is there; written to ``path``, if given, in the format of its suffix."""

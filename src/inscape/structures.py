@@ -20,7 +20,7 @@ from ase import Atoms
 from numpy.typing import ArrayLike
 
 from inscape.cells.cell import Cell, checked_cell, one_line, wrapped
-from inscape.cells.files import FORMATS, cell_of_file, structure_files
+from inscape.cells.files import FORMATS, cell_of_file, cell_of_text, structure_files
 from inscape.cells.isotopes import FloatArray, IntArray, chosen_isotopes, isotope_masses, symbol_of
 from inscape.cells.objects import cell_of_atoms, cell_of_pymatgen, is_pymatgen_structure
 from inscape.errors import StructureError
@@ -208,6 +208,16 @@ class Crystal:
         masses = np.where(isotopes == before, self.masses, isotope_masses(self.numbers, isotopes))
         return Crystal.from_cell(self.lattice, self.positions, self.numbers, masses=masses, isotopes=isotopes.tolist())
 
+    def to_dict(self) -> dict[str, Any]:
+        """The primitive cell for JSON: ``Crystal.from_cell(**crystal.to_dict())`` is the same crystal."""
+        return {
+            "lattice": self.lattice.tolist(),
+            "positions": self.positions.tolist(),
+            "numbers": self.numbers.tolist(),
+            "masses": self.masses.tolist(),
+            "isotopes": list(self.isotopes),
+        }
+
     def to_ase(self) -> Atoms:
         """The primitive cell as ASE `Atoms`, with masses."""
         return Atoms(
@@ -289,6 +299,31 @@ def read_structure(source: object) -> Crystal:
         f"got {type(source).__name__}, expected the path of a file in {FORMATS}, ASE Atoms, a periodic pymatgen "
         "Structure or a Crystal: convert it to one of them"
     )
+
+
+def parse_structure(text: str, form: str | None = None, *, name: str | None = None) -> Crystal:
+    """Crystal of a text, as one was pasted: CIF, POSCAR or extended XYZ; no file is touched.
+
+    Parameters
+    ----------
+    text
+        The structure.
+    form
+        "cif", "poscar" or "extxyz"; found by what is in the text unless given.
+    name
+        What messages call it.
+
+    Raises
+    ------
+    StructureError
+        As for `read_structure`.
+    """
+    try:
+        return _crystal(cell_of_text(text, form), SYMPREC)
+    except StructureError as error:
+        if name is None:
+            raise
+        raise StructureError(f"{name}: {error}") from error
 
 
 def read_structures(sources: object) -> list[Loaded]:

@@ -30,6 +30,9 @@ SUFFIXES = frozenset(
 )
 """Endings of the files that are taken from a folder; files named POSCAR or CONTCAR are as well."""
 
+TEXT_FORMATS = ("cif", "poscar", "extxyz")
+"""Formats of structures given as text, not as files."""
+
 EXECUTABLE = frozenset({"py"})
 """Formats of ASE whose files are programs: never read."""
 
@@ -75,6 +78,43 @@ def cell_of_file(path: Path) -> Cell:
         ) from error
 
 
+def cell_of_text(text: str, form: str | None = None) -> Cell:
+    """Cell of the one structure in a text, of one of `TEXT_FORMATS`; found by what is in it unless given.
+
+    No file is touched, whatever the text says.
+
+    Raises
+    ------
+    StructureError
+        Another format, or no usable crystal.
+    """
+    if not text.strip():
+        raise StructureError("the structure is empty, expected a CIF, POSCAR or extended XYZ: paste or drop one")
+    form = form or format_of_text(text)
+    if form not in TEXT_FORMATS:
+        raise StructureError(f"format is {form!r}, expected one of {', '.join(TEXT_FORMATS)}: convert the structure")
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            if form == "cif":
+                return cell_of_cif(text.encode())
+            return cell_of_atoms(_read_poscar(text) if form == "poscar" else _read_xyz(text, "extxyz"))
+    except StructureError:
+        raise
+    except Exception as error:  # the readers of ASE raise all kinds
+        raise StructureError(
+            f"cannot be read as {form} ({one_line(error)}), expected a crystal structure as CIF, POSCAR or extended "
+            "XYZ: check the text, or name its format"
+        ) from error
+
+
+def format_of_text(text: str) -> str:
+    """A CIF has a data block, extended XYZ begins with the number of atoms, and the rest is taken for a POSCAR."""
+    if re.search(r"^\s*(data_|loop_|_cell_)", text, re.MULTILINE | re.IGNORECASE):
+        return "cif"
+    return "extxyz" if text.split("\n", 1)[0].strip().isdecimal() else "poscar"
+
+
 def looks_like_structure(path: Path) -> bool:
     """Whether a file has the name of a structure file."""
     named = path.name.upper().startswith(("POSCAR", "CONTCAR"))
@@ -108,7 +148,7 @@ def _read(path: Path) -> Cell:
     if form == "cif":
         return cell_of_cif(data)
     if form == "vasp":
-        return cell_of_atoms(_read_poscar(name, data.decode("utf-8", errors="replace")))
+        return cell_of_atoms(_read_poscar(data.decode("utf-8", errors="replace"), name))
     if form in ("extxyz", "xyz"):
         return cell_of_atoms(_read_xyz(data.decode("utf-8", errors="replace"), form))
     return cell_of_atoms(_single(read(name, format=form, do_not_split_by_at_sign=True)))
@@ -122,12 +162,15 @@ def _single(atoms: Atoms | list[Atoms]) -> Atoms:
     return atoms[0]
 
 
-def _read_poscar(name: str, text: str) -> Atoms:
-    """A POSCAR, whose line of symbols may name D and T, which ASE does not know."""
+def _read_poscar(text: str, name: str | None = None) -> Atoms:
+    """A POSCAR, whose line of symbols may name D and T, which ASE does not know.
+
+    Where symbols are missing, ASE looks for them in files beside ``name``, if it is given.
+    """
     lines = text.splitlines()
     words = lines[5].split() if len(lines) > 6 else []
     if not set(words) & set(ISOTOPES):
-        return _single(read(name, format="vasp", do_not_split_by_at_sign=True))
+        return _single(read(StringIO(text) if name is None else name, format="vasp", do_not_split_by_at_sign=True))
     lines[5] = " ".join("H" if word in ISOTOPES else word for word in words)
     atoms = _single(read(StringIO("\n".join(lines) + "\n"), format="vasp"))
     return _with_isotopes(atoms, np.repeat(words, [int(count) for count in lines[6].split()[: len(words)]]).tolist())

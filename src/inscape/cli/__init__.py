@@ -23,6 +23,7 @@ from inscape.cli import (
     plot,
     predict,
     search,
+    serve,
     simulate,
     thermo,
     train,
@@ -46,6 +47,7 @@ app.command("thermo")(thermo.thermo)
 app.command("modes")(modes.modes)
 app.command("bands")(bands.bands)
 app.command("search")(search.search)
+app.command("serve")(serve.serve)
 app.add_typer(index.app, name="index")
 app.add_typer(library.app, name="library")
 app.add_typer(train.app, name="train")

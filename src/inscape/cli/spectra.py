@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -11,20 +10,13 @@ import typer
 
 from inscape.cli.tables import Done, Failed, as_text, files_in_words, table_of_many, table_of_one
 from inscape.cli.terminal import note, print_table
-from inscape.errors import DataError, GridError, InstrumentError
+from inscape.errors import DataError, InstrumentError
+from inscape.notation import parse_isotopes, parse_plane
 
 if TYPE_CHECKING:
     from inscape.results import Prediction
     from inscape.scattering import Instrument
 
-Plane = tuple[tuple[float, ...], tuple[float, ...]]
-
-PLANES: dict[str, Plane] = {
-    "HK0": ((1, 0, 0), (0, 1, 0)),
-    "H0L": ((1, 0, 0), (0, 0, 1)),
-    "0KL": ((0, 1, 0), (0, 0, 1)),
-    "HHL": ((1, 1, 0), (0, 0, 1)),
-}
 KINDS = ("dos", "powder", "crystal")
 ALL_KINDS = ",".join(KINDS)
 
@@ -72,25 +64,6 @@ AsJson = Annotated[bool, typer.Option("--json", help="Print the summary as JSON.
 NoPlot = Annotated[bool, typer.Option("--no-plot", help="Write no picture.")]
 
 
-def parse_plane(text: str) -> Plane:
-    """Two vectors from the name of a plane or from six numbers.
-
-    Raises
-    ------
-    GridError
-        Neither.
-    """
-    if (named := PLANES.get(text.strip().upper())) is not None:
-        return named
-    try:
-        numbers = [float(word) for word in re.split(r"[\s,;()\[\]]+", text) if word]
-    except ValueError:
-        numbers = []
-    if len(numbers) != 6:
-        raise GridError(f"plane is {text!r}; expected {', '.join(PLANES)} or two vectors as '1 0 0; 0 1 0'")
-    return tuple(numbers[:3]), tuple(numbers[3:])
-
-
 def parse_kinds(text: str) -> tuple[str, ...]:
     """Kinds of spectra, in the order of `KINDS`; `DataError` for any other word."""
     words = [word.strip() for word in text.split(",") if word.strip()]
@@ -98,17 +71,6 @@ def parse_kinds(text: str) -> tuple[str, ...]:
     if unknown or not words:
         raise DataError(f"kinds is {text!r}; expected some of {','.join(KINDS)}")
     return tuple(kind for kind in KINDS if kind in words)
-
-
-def parse_isotopes(texts: Sequence[str]) -> dict[str | int, str | int]:
-    """Isotopes by element or number of an atom, from ``H=D``, ``Li=7Li``, ``3=2``; `DataError` for anything else."""
-    found: dict[str | int, str | int] = {}
-    for text in texts:
-        atom, _, isotope = (word.strip() for word in text.partition("="))
-        if not atom or not isotope:
-            raise DataError(f"isotope is {text!r}; expected an element or the number of an atom, as H=D, Li=7Li, 3=D")
-        found[int(atom) if atom.isdecimal() else atom] = int(isotope) if isotope.isdecimal() else isotope
-    return found
 
 
 def seen_through(name: str | None, ei: float | None, ef: float | None, texts: Sequence[str] = ()) -> Instrument | None:

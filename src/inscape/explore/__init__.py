@@ -4,6 +4,7 @@
 `transform` gives them, or a fitted autoencoder of any kind. Pictures are in `inscape.plots`.
 """
 
+from inscape.explore.atlas import Atlas, atlas, decoded, find, ranges, spectra_of_index
 from inscape.explore.curves import label_curve, rate_distortion
 from inscape.explore.elements import Activity, activity, atoms, most_activating, traversal
 from inscape.explore.maps import chemiscope_page, code_map
@@ -11,6 +12,7 @@ from inscape.explore.meaning import Meaning, linear_probe, meaning
 from inscape.explore.observables import crystal_observables, dos_observables
 
 __all__ = [
-    "Activity", "Meaning", "activity", "atoms", "chemiscope_page", "code_map", "crystal_observables",
-    "dos_observables", "label_curve", "linear_probe", "meaning", "most_activating", "rate_distortion", "traversal",
+    "Activity", "Atlas", "Meaning", "activity", "atlas", "atoms", "chemiscope_page", "code_map", "crystal_observables",
+    "decoded", "dos_observables", "find", "label_curve", "linear_probe", "meaning", "most_activating", "ranges",
+    "rate_distortion", "spectra_of_index", "traversal",
 ]  # fmt: skip

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from importlib import import_module
 from importlib.metadata import entry_points
 
-from inscape.errors import EngineError
+from inscape.errors import EngineError, InscapeError
 from inscape.potentials.abstract import Engine
 
 GROUP = "inscape.engines"
@@ -23,6 +24,16 @@ OWN = {
 def engine_names() -> list[str]:
     """Names that `engine` takes, those of installed packages included, sorted; any ``ase:...`` besides."""
     return sorted({*OWN, *(e.name for e in entry_points(group=GROUP))})
+
+
+def installed_engines() -> list[str]:
+    """Those of `engine_names` whose packages are installed."""
+    found = []
+    for name in engine_names():
+        with suppress(InscapeError):
+            if engine(name).version:
+                found.append(name)
+    return found
 
 
 def engine(name: str) -> Engine:

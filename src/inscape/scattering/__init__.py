@@ -19,7 +19,12 @@ from inscape.scattering.path import PathSpectra, QPath, path_spectra, q_path, sp
 from inscape.scattering.plane import PlaneGrid, check_plane, native_plane, plane_map
 from inscape.scattering.powder import PowderMap, Shells, powder_average, powder_map, powder_points
 from inscape.scattering.resolution import broaden, broadening_matrix
-from inscape.scattering.spectrometers import chosen_instrument, instrument, instrument_names
+from inscape.scattering.spectrometers import (
+    chosen_instrument,
+    instrument,
+    instrument_facts,
+    instrument_names,
+)
 from inscape.scattering.spectrum import powder_spectrum
 from inscape.scattering.temperature import absolute_edges, check_temperature, to_scattering, with_energy_gain
 from inscape.scattering.wave_vectors import spectra_at
@@ -56,6 +61,7 @@ __all__ = [
     "incident_energy",
     "indirect_spectrum",
     "instrument",
+    "instrument_facts",
     "instrument_names",
     "is_reached",
     "mean_square_displacements",

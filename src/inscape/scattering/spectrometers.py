@@ -104,14 +104,8 @@ class ResinsInstrument(Instrument):
     """
 
     def __init__(self, name: str, *, e_i: float | None = None, e_f: float | None = None, **settings: Any) -> None:
-        try:
-            import resins
-        except ImportError as error:
-            raise MissingPackageError(
-                f"the resolution of {name} needs the package resins: pip install 'inscape[measured]'"
-            ) from error
         entry = ENTRIES[name]
-        self._source: Any = resins.Instrument.from_default(entry.widths or name)
+        self._source = _source(name)
         self._gain = entry.gain
         if entry.final is not None:
             if e_i is not None:
@@ -175,6 +169,17 @@ class ResinsInstrument(Instrument):
             return self._source.get_resolution_function(**settings)
         except (InvalidInputError, NoTransmissionError) as error:
             raise InstrumentError(f"{self.name}: {error}") from error
+
+
+def _source(name: str) -> Any:
+    """What resins knows of a spectrometer."""
+    try:
+        import resins
+    except ImportError as error:
+        raise MissingPackageError(
+            f"the resolution of {name} needs the package resins: pip install 'inscape[measured]'"
+        ) from error
+    return resins.Instrument.from_default(ENTRIES[name].widths or name)
 
 
 def instrument_names() -> list[str]:
@@ -248,3 +253,34 @@ def chosen_instrument(
 
 def _names() -> str:
     return ", ".join(instrument_names())
+
+
+def instrument_facts(name: str) -> dict[str, Any]:
+    """What there is to choose at a spectrometer, for JSON.
+
+    Parameters
+    ----------
+    name
+        One of `instrument_names`.
+
+    Returns
+    -------
+    dict
+        ``name``; ``geometry``, "direct" or "indirect"; ``fixed_energy``, E_f in meV of indirect geometry; ``allowed``,
+        smallest and largest E_i in meV of direct geometry; ``banks``, names of banks that give spectra. None where a
+        plugged-in instrument does not say.
+
+    Raises
+    ------
+    MissingPackageError
+        resins is not installed.
+    """
+    entry = ENTRIES.get(name)
+    found: dict[str, Any] = {"name": name, "geometry": None, "fixed_energy": None, "allowed": None, "banks": []}
+    if entry is None:
+        return found
+    if entry.final is not None:
+        banks = [bank.name for bank in ResinsInstrument(name).banks]
+        return {**found, "geometry": "indirect", "fixed_energy": entry.final, "banks": banks}
+    low, high = entry.allowed or _source(name).get_model_data().restrictions["e_init"]
+    return {**found, "geometry": "direct", "allowed": [float(low), float(high)]}

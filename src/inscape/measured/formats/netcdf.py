@@ -39,10 +39,22 @@ def read(file: h5py.File, options: Options) -> xr.Dataset:
     file.close()
     if measured:
         return check_measured(xr.load_dataset(path, engine="h5netcdf"))
-    result = Prediction.load(path)
+    return of_result(Prediction.load(path), options.kind)
+
+
+def of_result(result: Prediction, kind: str | None = None) -> xr.Dataset:
+    """The powder map of a result, many phonons included, or its density of states, in the container.
+
+    Raises
+    ------
+    DataError
+        The result holds no such spectrum.
+    """
     attributes = {name: result.dataset.attrs[name] for name in ("temperature_K", "formula", "engine")}
-    kind = options.kind or (MAP if "powder" in result.kinds else DOS)
+    kind = kind or (MAP if "powder" in result.kinds else DOS)
     if kind == DOS:
+        if "dos" not in result.kinds:
+            raise DataError("the result holds no density of states; make it with the kind 'dos'")
         dos, edges = complete_dos(result.dataset)
         return make_measured(dos, None, energy_edges=edges, units=PER_MEV, attributes=attributes)
     if "powder" not in result.kinds:

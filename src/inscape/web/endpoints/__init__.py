@@ -1,0 +1,1 @@
+"""The endpoints, one file a subject; each has a router of its own."""

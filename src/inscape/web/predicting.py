@@ -1,0 +1,97 @@
+"""Predictions for many clients at once: what waits while a batch is on its way goes with the next one."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import OrderedDict
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+
+from inscape.errors import InscapeError, StructureError
+from inscape.prediction import Foreseen, foresee
+from inscape.structure_model import shipped_model
+from inscape.structures import Crystal
+
+BATCH = 32
+"""Crystals that the models see at once."""
+
+REMEMBERED = 64
+"""Crystals of which what the models said is kept in memory, about 1 MB each."""
+
+
+class Predictor:
+    """The models, in one thread of their own."""
+
+    def __init__(self) -> None:
+        self._waiting: asyncio.Queue[tuple[Crystal, asyncio.Future[Foreseen]]] = asyncio.Queue()
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="models")
+        self._known: OrderedDict[str, Foreseen] = OrderedDict()
+        self._task: asyncio.Task[None] | None = None
+
+    async def start(self, *, preload: bool) -> None:
+        """Begin to serve; the models are loaded now, or when the first crystal comes."""
+        if preload:
+            self._thread.submit(shipped_model)
+        self._task = asyncio.create_task(self._serve())
+
+    async def stop(self) -> None:
+        """End; who still waits is told so."""
+        if self._task is not None:
+            self._task.cancel()
+            with suppress(asyncio.CancelledError):
+                await self._task
+        self._thread.shutdown(cancel_futures=True)
+
+    async def foresee(self, crystal: Crystal) -> Foreseen:
+        """What the models say of a crystal.
+
+        Raises
+        ------
+        StructureError
+            The models cannot be asked about it.
+        """
+        future: asyncio.Future[Foreseen] = asyncio.get_running_loop().create_future()
+        await self._waiting.put((crystal, future))
+        return await future
+
+    async def recall(self, identifier: str, crystal: Crystal) -> Foreseen:
+        """The same of the crystal of a result, from memory if it is still there."""
+        if (found := self._known.get(identifier)) is None:
+            found = await self.foresee(crystal)
+        self.remember(identifier, found)
+        return found
+
+    def remember(self, identifier: str, known: Foreseen) -> None:
+        """Keep what was said of the crystal of a result; the least used is forgotten."""
+        self._known[identifier] = known
+        self._known.move_to_end(identifier)
+        while len(self._known) > REMEMBERED:
+            self._known.popitem(last=False)
+
+    async def _serve(self) -> None:
+        while True:
+            batch = [await self._waiting.get()]
+            while len(batch) < BATCH and not self._waiting.empty():
+                batch.append(self._waiting.get_nowait())
+            crystals = [crystal for crystal, future in batch]
+            loop = asyncio.get_running_loop()
+            found = await loop.run_in_executor(self._thread, _foresee_each, crystals)
+            for (_, future), outcome in zip(batch, found, strict=True):
+                if future.cancelled():
+                    continue
+                if isinstance(outcome, Exception):
+                    future.set_exception(outcome)
+                else:
+                    future.set_result(outcome)
+
+
+def _foresee_each(crystals: Sequence[Crystal]) -> list[Foreseen | Exception]:
+    """What the models say of a batch; if one crystal spoils it, one by one."""
+    try:
+        return list(foresee(crystals))
+    except Exception as error:  # whatever it is, the others must have their answer
+        if len(crystals) == 1:
+            known = isinstance(error, InscapeError)
+            return [error if known else StructureError(f"the models cannot be asked about it: {type(error).__name__}")]
+    return [outcome for crystal in crystals for outcome in _foresee_each([crystal])]
