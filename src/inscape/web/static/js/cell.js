@@ -50,20 +50,20 @@ function legend(colours, elements) {
   );
 }
 
-// cell: {lattice (3 × 3 Å), atoms [{symbol, position Å}], bonds [[i, j], …]}; words say what it is to screen readers.
+// cell: of the API, lattice and positions in Å, bonds as pairs of numbers of atoms; words say what it is to screen readers.
 export async function showCell(cell, words) {
   const node = byId("cell");
   node.setAttribute("aria-label", `${words}; arrow keys turn it`);
   const $3Dmol = await library();
-  legend($3Dmol.elementColors.Jmol, [...new Set(cell.atoms.map((atom) => atom.symbol))]);
+  legend($3Dmol.elementColors.Jmol, [...new Set(cell.symbols)]);
   viewer ??= start($3Dmol, node);
   if (viewer === null) return;
   viewer.removeAllModels();
   viewer.removeAllShapes();
   viewer.setBackgroundColor(colour("card"));
-  const atoms = cell.atoms.map(({ symbol, position }, i) => {
+  const atoms = cell.symbols.map((symbol, i) => {
     const partners = cell.bonds.filter((pair) => pair.includes(i)).map(([a, b]) => (a === i ? b : a));
-    return { elem: symbol, ...point(position), serial: i, bonds: partners, bondOrder: partners.map(() => 1) };
+    return { elem: symbol, ...point(cell.positions[i]), serial: i, bonds: partners, bondOrder: partners.map(() => 1) };
   });
   viewer.addModel().addAtoms(atoms);
   viewer.setStyle({}, {
