@@ -60,7 +60,6 @@ export async function showCell(cell, words) {
   if (viewer === null) return;
   viewer.removeAllModels();
   viewer.removeAllShapes();
-  viewer.setBackgroundColor(colour("card"));
   const atoms = cell.symbols.map((symbol, i) => {
     const partners = cell.bonds.filter((pair) => pair.includes(i)).map(([a, b]) => (a === i ? b : a));
     return { elem: symbol, ...point(cell.positions[i]), serial: i, bonds: partners, bondOrder: partners.map(() => 1) };
@@ -70,13 +69,10 @@ export async function showCell(cell, words) {
     sphere: { scale: BALL, colorscheme: "Jmol" },
     stick: { radius: STICK, colorscheme: "Jmol" },
   });
-  for (const [start_, end] of edgesOf(cell.lattice)) {
-    viewer.addCylinder({ start: point(start_), end: point(end), radius: 0.03, color: colour("edge") });
+  for (const [from, end] of edgesOf(cell.lattice)) {
+    viewer.addCylinder({ start: point(from), end: point(end), radius: 0.03, color: colour("edge") });
   }
   viewer.zoomTo();
-  viewer.rotate(-80, "x");
-  viewer.rotate(15, "y");
-  viewer.rotate(8, "x");
   viewer.render();
 }
 
@@ -92,6 +88,8 @@ function start($3Dmol, node) {
     node.replaceChildren(el("p", { class: "muted" }, "This browser has no WebGL: the cell cannot be drawn."));
     return null;
   }
+  made.rotate(-75, "x");
+  made.rotate(15, "y");
   node.addEventListener("keydown", (event) => {
     if (!(event.key in KEYS)) return;
     made.rotate(...KEYS[event.key]);

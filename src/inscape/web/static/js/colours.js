@@ -7,12 +7,13 @@ const field = (label, input) => el("div", {}, el("label", { for: input.id }, lab
 // Fills the node; the answer has ``of(suited)``: what to draw with, given a function of log that finds limits that suit.
 export function colourControls(node, prefix, redraw) {
   const scale = el("select", { id: `${prefix}-scale` });
-  fillSelect(scale, [["log", "logarithmic"], ["linear", "linear"]], "log");
+  fillSelect(scale, [["log", "log"], ["linear", "linear"]], "log");
   const colours = el("select", { id: `${prefix}-colour-scale` });
   fillSelect(colours, Object.keys(COLOUR_SCALES), "magma");
   const low = el("input", { id: `${prefix}-low`, type: "number", step: "any", min: 0 });
   const high = el("input", { id: `${prefix}-high`, type: "number", step: "any", min: 0 });
   const suit = el("button", { type: "button" }, "Auto");
+  node.classList.add("colours");
   node.replaceChildren(
     field("Scale", scale),
     field("Colours", colours),
@@ -34,8 +35,8 @@ export function colourControls(node, prefix, redraw) {
     of(suited) {
       const log = scale.value === "log";
       const best = suited(log);
-      low.placeholder = best.low.toPrecision(2);
-      high.placeholder = best.high.toPrecision(2);
+      low.placeholder = Number(best.low.toPrecision(2)).toExponential();
+      high.placeholder = Number(best.high.toPrecision(2)).toExponential();
       const limits = { low: number(low) ?? best.low, high: number(high) ?? best.high };
       return { log, colours: colours.value, limits: limits.high > limits.low ? limits : best };
     },

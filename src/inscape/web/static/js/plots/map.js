@@ -21,20 +21,16 @@ export function limitsOf(values, log) {
   return { low: log ? top / 10 ** DECADES : 0, high: top };
 }
 
-const LETTERS = { 1: "1", 2: "2", 5: "5" };
-
-// Ticks 1, 2, 5 of each decade between two limits, as their logarithms, and their texts.
+// Ticks at 1, 2 and 5 of each decade between two limits, as logarithms; the decades alone have a text.
 function logTicks(low, high) {
-  const found = [];
+  const ticks = [];
   for (let power = Math.floor(Math.log10(low)); power <= Math.ceil(Math.log10(high)); power += 1) {
-    for (const digit of Object.keys(LETTERS)) {
-      const value = Number(digit) * 10 ** power;
-      if (value >= low * 0.999 && value <= high * 1.001) found.push(value);
+    for (const digit of [1, 2, 5]) {
+      const value = digit * 10 ** power;
+      if (value >= low * 0.999 && value <= high * 1.001) ticks.push({ value, text: digit === 1 ? `10<sup>${power}</sup>` : "" });
     }
   }
-  const decades = Math.log10(high / low);
-  const kept = decades > 3 ? found.filter((value) => Math.abs(Math.log10(value) % 1) < 1e-6) : found;
-  return { tickvals: kept.map(Math.log10), ticktext: kept.map((value) => String(Number(value.toPrecision(2)))) };
+  return { tickvals: ticks.map(({ value }) => Math.log10(value)), ticktext: ticks.map(({ text }) => text), ticks: "outside" };
 }
 
 // values: rows along y, each a row along x. x and y: bin edges. words: names and units of x, y and intensity.
@@ -58,7 +54,7 @@ export function drawMap(node, { x, y, values, words, log, limits, colours, shape
       title: { text: `${words.z.symbol} (${words.z.unit})`, side: "right", font: { size: 12 } },
       thickness: 14,
       outlinewidth: 0,
-      ...(log ? logTicks(floor, limits.high) : { exponentformat: "power" }),
+      ...(log ? logTicks(floor, limits.high) : { exponentformat: "power", ticks: "outside" }),
     },
   };
   const layout = {

@@ -11,6 +11,7 @@ import { announce, attempt } from "../messages.js";
 import { drawCurves } from "../plots/curves.js";
 import { drawDos } from "../plots/dos.js";
 import { densityUnit, drawPowder, scaledTo } from "../plots/powder.js";
+import { keepRecent } from "../recent.js";
 import { banksOf, dosOf, heatOf, load, loadSeen, powderOf } from "../result.js";
 import { settingsOf } from "../settings.js";
 import { followJob, showFigures, startSimulate, stopFollowing } from "../simulate.js";
@@ -207,11 +208,12 @@ export async function open(next, about) {
   showLook(place.options, result.settings);
   byId("exactness").textContent = result.notes.join(" ");
   showDownloads(result, settings());
+  keepRecent(result.id, `${result.summary.formula}, ${result.kind} of ${result.name}`);
   byId("result-title").focus();
   announce(`${result.summary.formula}, ${result.kind}`);
-  showCell(result.cell, `Unit cell of ${result.summary.formula}, ${result.summary.space_group}`);
   await drawAll();
   await showPlane(result.id, settings(), result.settings.plane);
+  await showCell(result.cell, `Unit cell of ${result.summary.formula}, ${result.summary.space_group}`);
   if (place.options.job) follow(place.options.job);
   else if (place.options.beside) await layBeside(place.options.beside);
 }
