@@ -21,12 +21,13 @@ let started = false;
 const known = new Map(); // crystals by id, as loaded
 
 const words = () => ({ x: { name: "Energy", symbol: "E", unit: energyUnit() }, y: { name: "g(E), area 1", symbol: "g", unit: `1/${energyUnit()}` } });
-const curve = (name, { axes, variables }, more = {}) => ({
-  name,
-  x: shownAll(axes.energy_dos?.values ?? axes.energy.values),
-  y: Array.from(variables.dos.values, density),
-  ...more,
-});
+const EMPTY = 1e-4; // share of the highest value below which nothing is drawn at the end of a curve
+
+function curve(name, { axes, variables: { dos } }, more = {}) {
+  const end = 2 + dos.values.findLastIndex((value) => value > EMPTY * Math.max(...dos.values));
+  const energy = (axes.energy_dos ?? axes.energy).values.slice(0, end);
+  return { name, x: shownAll(energy), y: Array.from(dos.values.slice(0, end), density), ...more };
+}
 
 async function crystal(id) {
   if (!known.has(id)) known.set(id, unpacked(await get(`library/${id}`, packed)));
