@@ -1,8 +1,8 @@
 """The page in Chromium: time to the first paint, weight, and the pictures of docs/how-to/web.md.
 
 Start ``inscape serve --engine ase:ase.calculators.emt:EMT`` first, then
-``python benchmarks/web_page.py http://127.0.0.1:8765`` prints the figures, and with ``--pictures docs/images`` makes the
-pictures too. Needs chromium and the package playwright.
+``python benchmarks/web_page.py http://127.0.0.1:8765`` prints the figures, and with ``--pictures docs/images`` makes
+the pictures too. Needs chromium and the package playwright.
 """
 
 import argparse
@@ -15,9 +15,16 @@ from typing import Any
 from PIL import Image
 from playwright.sync_api import Browser, Page, sync_playwright
 
-FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update", "--disable-sync"]
+FLAGS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
 WIDE, NARROW = 1280, 390
 COLOURS = 160
+EMPTY = "data:text/html,<p>word</p>"
 PATIENCE = 180_000  # ms
 
 PAINT = "performance.getEntriesByName('first-contentful-paint')[0].startTime"
@@ -39,17 +46,23 @@ def weight(page: Page) -> str:
     return f"{len(sizes)} files, {sent:.2f} MB sent, {whole:.2f} MB unpacked"
 
 
+def first_paint(browser: Browser, address: str) -> float:
+    """Of a browser that was never here, s."""
+    context = browser.new_context()
+    page = context.new_page()
+    page.goto(address, wait_until="load")
+    page.wait_for_timeout(500)
+    seconds = page.evaluate(PAINT) / 1000
+    context.close()
+    return float(seconds)
+
+
 def measure(browser: Browser, address: str, times: int) -> None:
-    """Print first paints of new browser profiles, and weights before and after a prediction."""
-    paints = []
-    for _ in range(times):
-        context = browser.new_context()
-        page = context.new_page()
-        page.goto(f"{address}/", wait_until="load")
-        page.wait_for_timeout(500)
-        paints.append(page.evaluate(PAINT) / 1000)
-        context.close()
+    """Print first paints, those of a page without anything for comparison, and weights."""
+    pairs = [(first_paint(browser, f"{address}/"), first_paint(browser, EMPTY)) for _ in range(times)]
+    paints, empty = zip(*pairs, strict=True)
     print(f"first contentful paint: median {median(paints):.2f} s, longest {max(paints):.2f} s of {times}")
+    print(f"of a page of one word, measured in turn: median {median(empty):.2f} s")
     page = new_page(browser)
     page.goto(f"{address}/", wait_until="load")
     page.get_by_role("button", name="quartz").wait_for()
