@@ -1,0 +1,53 @@
+// Densities of states: what each element contributes, all together, the error band, and another result beside it.
+import { colour } from "../theme.js";
+import { densityAll, energyUnit, shownAll } from "../units.js";
+import { axis, COLOURS, draw } from "./plotly.js";
+
+const hover = (label) => `E = %{x:.2~f} ${energyUnit()}<br>g = %{y:.3~g} 1/${energyUnit()}<extra>${label}</extra>`;
+
+function band(energy, { lower, upper, coverage }) {
+  const edge = { type: "scatter", mode: "lines", x: energy, line: { width: 0 }, hoverinfo: "skip" };
+  const words = `${Math.round(100 * coverage)} % band`;
+  return [
+    { ...edge, y: densityAll(lower), showlegend: false },
+    { ...edge, y: densityAll(upper), fill: "tonexty", fillcolor: "rgba(120,140,160,0.35)", name: words },
+  ];
+}
+
+// dos: {energy, total, elements: {symbol: values}, band: {lower, upper, coverage} | null}, in meV and 1/meV.
+// beside: the same of another result, with its name, or null.
+export function drawDos(node, dos, { beside = null, name = "dos", revision = 0 } = {}) {
+  const energy = shownAll(dos.energy);
+  const elements = Object.entries(dos.elements).map(([symbol, values], i) => ({
+    type: "scatter",
+    mode: "lines",
+    x: energy,
+    y: densityAll(values),
+    name: symbol,
+    line: { color: COLOURS[i % COLOURS.length], width: 1.5 },
+    hovertemplate: hover(symbol),
+  }));
+  const total = {
+    type: "scatter",
+    mode: "lines",
+    x: energy,
+    y: densityAll(dos.total),
+    name: "all",
+    line: { color: colour("ink"), width: 2 },
+    hovertemplate: hover("all"),
+  };
+  const other = beside && {
+    ...total,
+    x: shownAll(beside.energy),
+    y: densityAll(beside.total),
+    name: beside.name,
+    line: { color: COLOURS[5], width: 2, dash: "dash" },
+    hovertemplate: hover(beside.name),
+  };
+  const layout = {
+    xaxis: axis(`Energy (${energyUnit()})`, { rangemode: "tozero" }),
+    yaxis: axis(`g(E) (1/${energyUnit()})`, { rangemode: "tozero" }),
+    uirevision: `${revision} ${energyUnit()}`,
+  };
+  return draw(node, [...(dos.band ? band(energy, dos.band) : []), ...elements, total, ...(other ? [other] : [])], layout, { name });
+}
