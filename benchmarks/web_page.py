@@ -111,7 +111,7 @@ def pictures(browser: Browser, address: str, folder: Path) -> None:
 
     page = new_page(browser, width=NARROW, scheme="dark")
     crystal(page, address, "rutile")
-    picture(page, folder, "crystal-narrow-dark")
+    picture(page, folder, "crystal-narrow-dark", 2560)
 
     page = new_page(browser, scheme="dark")
     page.goto(f"{address}/#/map/mp-7000")

@@ -313,7 +313,7 @@ def test_elements_that_scripts_look_for_are_in_the_page():
 
 def test_scripts_import_what_there_is():
     for path in STATIC.glob("js/**/*.js"):
-        for name in re.findall(r'(?:from|import\()\s*"([^"]+)"', path.read_text("utf-8")):
+        for name in re.findall(r'(?:from |import\()"(\.[^"]+)";?', path.read_text("utf-8")):
             assert (path.parent / name).is_file(), f"{path.name} imports {name}"
 
 

@@ -7,7 +7,7 @@ import { drawCut, shapeOf, startCut } from "../cut.js";
 import { byId } from "../dom.js";
 import { latest } from "../latest.js";
 import { showLook, startLook } from "../look.js";
-import { announce, attempt } from "../messages.js";
+import { announce, attempt, clearError } from "../messages.js";
 import { drawCurves } from "../plots/curves.js";
 import { drawDos } from "../plots/dos.js";
 import { densityUnit, drawPowder, scaledTo } from "../plots/powder.js";
@@ -201,6 +201,7 @@ export async function open(next, about) {
   result = await load(place.id, settings());
   beside = null;
   byId("beside").hidden = true;
+  for (const name of ["look", "cut", "single", "simulate", "structure"]) clearError(byId(`${name}-error`));
   byId("welcome").hidden = true;
   byId("result").hidden = byId("cell-card").hidden = false;
   showFacts(result);
