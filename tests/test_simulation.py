@@ -21,6 +21,7 @@ from inscape.potentials import Engine, engine, engine_names
 from inscape.results import VARIABLES, Prediction
 from inscape.settings import SpectraSettings
 from inscape.simulation.cache import kept
+from inscape.simulation.computed import Computed
 from inscape.simulation.relaxation import relaxed, symmetrised
 from inscape.simulation.simulate import computed_forces
 from inscape.simulation.spectra import is_polar, spectra_of
@@ -323,8 +324,8 @@ def test_calculations_need_no_engine(tmp_path):
 
 
 def test_missing_charges_and_imaginary_modes_are_warned_of():
-    assert "LO–TO" in spectra_of(force_constants_of(NACL, born=False), SpectraSettings(**QUICK), engine="x").warning
-    unstable = spectra_of(force_constants_of(UNSTABLE), SpectraSettings(**QUICK), engine="x")
+    assert "LO–TO" in spectra_of(Computed(force_constants_of(NACL, born=False), "x"), SpectraSettings(**QUICK)).warning
+    unstable = spectra_of(Computed(force_constants_of(UNSTABLE), "x"), SpectraSettings(**QUICK))
     points = unstable.dataset.attrs["imaginary_points"].split("; ")
     worst, energy = points[0].removesuffix(" meV").split(": ")
     assert worst == unstable.dataset.attrs["imaginary_q"]

@@ -225,7 +225,7 @@ def train_structure(
         seed=random_state,
         extra={"tuning_loss": [min(e.validation or np.inf for e in h) for h in histories], "n_learn": len(training)},
     )
-    save_weights(path, tensors, header, dtype=torch.float16)
+    save_weights(path, tensors, header, dtype=task.stored)
     if minutes is None:
         _forget(checkpoints)
     return path

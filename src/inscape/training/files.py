@@ -25,6 +25,13 @@ WEIGHTS = Path(str(files("inscape") / "weights"))
 """Folder of the weights that ship with the package."""
 
 
+LOSS = 0.015
+"""Share of a tensor's norm that may be lost when it is written in steps."""
+
+STEP = " step"
+"""Ends the name of the steps in which a tensor of whole numbers is stored."""
+
+
 @dataclass(frozen=True)
 class Header:
     """What a weights file says about itself.
@@ -69,13 +76,16 @@ def save_weights(
         Named tensors, a ``state_dict`` for instance.
     dtype
         Store floating-point matrices and kernels in this type, ``torch.float16`` to halve the file; not vectors.
+        ``torch.int8`` quarters it: each row is a scale times whole numbers up to 127.
 
     Returns
     -------
     str
         Digest of the tensors, the one that the header will hold.
     """
-    if dtype is not None:
+    if dtype is torch.int8:
+        tensors = _in_steps(tensors)
+    elif dtype is not None:
         tensors = {name: narrowed(name, value, dtype) for name, value in tensors.items()}
     fields = {k: v for k, v in asdict(header).items() if k != "digest"} | {"version": header.version or _version()}
     return write_tensors(path, tensors, {"kind": "weights", **fields})
@@ -91,6 +101,35 @@ def narrowed(name: str, value: Tensor, dtype: torch.dtype) -> Tensor:
             f"weights {name} reach {float(value.abs().max()):.3g}, too large for {dtype}: save them as they are"
         )
     return found
+
+
+def _in_steps(tensors: Mapping[str, Tensor]) -> Tensors:
+    """Floating-point matrices and kernels as whole numbers and the size of a step of each row.
+
+    Where that loses more than `LOSS`, because a row holds very small values beside large ones, half precision is kept.
+    """
+    found = {}
+    for name, value in tensors.items():
+        if not value.is_floating_point() or value.dim() < 2:
+            found[name] = value
+            continue
+        step = value.abs().amax(dim=tuple(range(1, value.dim())), keepdim=True).float() / 127
+        whole = (value / step.clamp_min(1e-30)).round()
+        if (whole * step - value).norm() > LOSS * value.norm():
+            found[name] = narrowed(name, value, torch.float16)
+        else:
+            found |= {name: whole.to(torch.int8), name + STEP: step}
+    return found
+
+
+def _from_steps(tensors: Tensors) -> Tensors:
+    """The inverse of `_in_steps`, within half a step."""
+    steps = {name.removesuffix(STEP): value for name, value in tensors.items() if name.endswith(STEP)}
+    return {
+        name: value.float() * steps[name] if name in steps else value
+        for name, value in tensors.items()
+        if not name.endswith(STEP)
+    }
 
 
 def load_weights(path: str | Path, *, class_name: str | None = None) -> tuple[Tensors, Header]:
@@ -117,7 +156,7 @@ def load_weights(path: str | Path, *, class_name: str | None = None) -> tuple[Te
         ) from None
     if class_name is not None and found.class_name != class_name:
         raise WeightsError(f"{path} holds a {found.class_name}, not a {class_name}: load it with that class")
-    return tensors, found
+    return _from_steps(tensors), found
 
 
 def write_tensors(path: str | Path, tensors: Mapping[str, Tensor], header: Mapping[str, Any]) -> str:
