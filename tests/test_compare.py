@@ -6,7 +6,6 @@ import numpy as np
 import pytest
 from typer.testing import CliRunner
 
-from inscape import compare as module
 from inscape.cli import app
 from inscape.cli.compare import WORDS
 from inscape.compare import Comparison, compare, compare_files
@@ -120,13 +119,6 @@ def test_a_density_of_states_that_was_cut_is_compared_complete():
     given = {"energy_edges": edges[:51], "partial_dos": dos[:, :50], "complete_dos": (dos.sum(axis=0), edges)}
     cut_short = build(without=("powder", "crystal"), **given)
     assert compare(a, cut_short).figures["dos"]["w1_meV"] == pytest.approx(0.0, abs=1e-12)
-
-
-def test_constants_are_those_of_the_evaluation():
-    evaluation, train = pytest.importorskip("inscape.evaluation"), pytest.importorskip("inscape.structure_model.train")
-    for name in ("SIGMA", "SIGMA_Q", "STEP", "LOWEST", "NEAR"):
-        assert getattr(module, name) == getattr(evaluation, name)
-    assert (module.LOW_Q, module.HIGH_Q) == (train.LOW_Q, train.HIGH_Q)
 
 
 HEAVY_SALT = Crystal.from_cell(2.82 * (1 - np.eye(3)), [[0, 0, 0], [0.5, 0.5, 0.5]], [11, 17], isotopes=[0, 37])

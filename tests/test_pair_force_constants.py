@@ -219,7 +219,7 @@ def test_training_is_the_same_each_time_and_goes_on_from_weights(library, archiv
     train_structure(library.path, output=paths[2], start=paths[0], learning_rate=1e-9, **options)
     first, second, going_on = (load_weights(path)[1] for path in paths)
     assert first.digest == second.digest
-    assert going_on.extra["tuning_loss"][0] == pytest.approx(first.extra["tuning_loss"][0], rel=1e-3)
+    assert going_on.extra["tuning_loss"][0] == pytest.approx(first.extra["tuning_loss"][0], rel=0.02)  # 8 bits a number
     assert set(first.ids) <= set(library.select("train"))
 
 
