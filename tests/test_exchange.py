@@ -20,7 +20,7 @@ from inscape.lattice import (
     to_euphonic,
 )
 from inscape.settings import SpectraSettings
-from inscape.simulation import spectra_of
+from inscape.simulation import Computed, spectra_of
 
 euphonic = pytest.importorskip("euphonic")
 
@@ -102,7 +102,8 @@ def test_supercells_that_are_left_handed():
 
 
 def test_spectra_go_there_and_back(tmp_path):
-    result = spectra_of(force_constants_of(NACL), SpectraSettings(kinds=("dos", "powder"), dq=0.5, qmax=3), engine="x")
+    computed = Computed(force_constants_of(NACL), "x")
+    result = spectra_of(computed, SpectraSettings(kinds=("dos", "powder"), dq=0.5, qmax=3))
     for spectrum, kind in ((result.dos, euphonic.Spectrum1D), (result.powder, euphonic.Spectrum2D)):
         there = spectrum_to_euphonic(spectrum)
         assert isinstance(there, kind)
