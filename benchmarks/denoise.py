@@ -321,8 +321,8 @@ def draw_measured(found: xr.Dataset, columns: dict[str, Array], path: Path) -> N
     figure.savefig(path, dpi=110)
 
 
-def main() -> None:
-    """Measure, print, draw."""
+def arguments() -> argparse.Namespace:
+    """What may be given on the command line."""
     parser = argparse.ArgumentParser()
     parser.add_argument("library", type=Path)
     parser.add_argument("measured", type=Path)
@@ -331,7 +331,12 @@ def main() -> None:
     parser.add_argument("--only", choices=("library", "measured"))
     parser.add_argument("--limit", type=int, help="validation crystals; all unless given")
     parser.add_argument("--learned", type=int, help="training crystals of components; all unless given")
-    options = parser.parse_args()
+    return parser.parse_args()
+
+
+def main() -> None:
+    """Measure, print, draw."""
+    options = arguments()
     denoiser = shipped_denoiser() if options.weights is None else Denoiser.load(options.weights)
     if options.only != "measured":
         on_library(options.library, denoiser, options.pictures, options.limit, options.learned)

@@ -12,7 +12,6 @@ vanadium's as `inscape dos` finds it in its map. Two halves x ± ε are independ
 
 from __future__ import annotations
 
-import argparse
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
@@ -27,6 +26,7 @@ from denoise import (
     TV_WEIGHTS,
     Components,
     all_of,
+    arguments,
     best,
     chi_square,
     cleaned,
@@ -186,15 +186,7 @@ def draw(found: xr.Dataset, path: Path) -> None:
 
 def main() -> None:
     """Measure, print, draw."""
-    parser = argparse.ArgumentParser()
-    parser.add_argument("library", type=Path)
-    parser.add_argument("measured", type=Path)
-    parser.add_argument("--weights", type=Path)
-    parser.add_argument("--pictures", type=Path)
-    parser.add_argument("--only", choices=("library", "measured"))
-    parser.add_argument("--limit", type=int, help="validation crystals; all unless given")
-    parser.add_argument("--learned", type=int, help="training crystals of components; all unless given")
-    options = parser.parse_args()
+    options = arguments()
     denoiser = shipped_denoiser(DOS) if options.weights is None else Denoiser.load(options.weights)
     if options.only != "measured":
         on_library(options.library, denoiser, options.limit, options.learned)

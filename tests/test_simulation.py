@@ -15,6 +15,7 @@ from phonopy.structure.atoms import PhonopyAtoms
 
 import inscape
 from crystals import NACL, SILICON, UNSTABLE, force_constants_of, pack_archive
+from inscape.cli import force_constants as given
 from inscape.errors import DataError, EngineError, ForceConstantsError, GridError, MissingPackageError, StructureError
 from inscape.lattice import boundary_share, check_repetitions, displace, repetitions_of_length
 from inscape.potentials import Engine, engine, engine_names
@@ -23,7 +24,7 @@ from inscape.settings import SpectraSettings
 from inscape.simulation.cache import kept
 from inscape.simulation.computed import Computed
 from inscape.simulation.relaxation import relaxed, symmetrised
-from inscape.simulation.simulate import computed_forces
+from inscape.simulation.simulate import DEFAULT_ENGINE, computed_forces
 from inscape.simulation.spectra import is_polar, spectra_of
 from inscape.testing import check_engine
 from test_cli import run, run_main
@@ -464,6 +465,10 @@ def test_silicon_in_sevennet():
     assert 45 < result.summary()["dos_highest_meV"] < 60  # one displaced cell by hand: 52 meV at Γ; measured: 64 meV
     with pytest.raises(StructureError, match="sevennet-0 does not know Po"):
         inscape.simulate(bulk("Po", "sc", 3.35), "sevennet-0")
+
+
+def test_commands_take_the_engine_of_the_function():
+    assert given.DEFAULT_ENGINE == DEFAULT_ENGINE
 
 
 def test_silicon_in_nequix_which_ships():

@@ -29,7 +29,7 @@ def bands(
     website: Annotated[
         Path | None, typer.Option(help="Write the path's modes as JSON for the phonon website, which animates them.")
     ] = None,
-    engine: given.Engine = "nequix-oam-1-pft",
+    engine: given.Engine = given.DEFAULT_ENGINE,
     length: given.Length = 10.0,
     supercell: given.Supercell = None,
     no_relax: given.NoRelax = False,

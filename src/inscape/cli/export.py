@@ -15,7 +15,7 @@ def export(
     output: Annotated[
         Path | None, typer.Option("--output", "-o", help="File to write; <stem>-phonopy.yaml unless given.")
     ] = None,
-    engine: given.Engine = "nequix-oam-1-pft",
+    engine: given.Engine = given.DEFAULT_ENGINE,
     length: given.Length = 10.0,
     supercell: given.Supercell = None,
     no_relax: given.NoRelax = False,

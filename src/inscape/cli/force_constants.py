@@ -22,6 +22,9 @@ Source = Annotated[
         help="What inscape simulate takes: a structure, a phonopy yaml file or folder, an archive of the phonondb.",
     ),
 ]
+DEFAULT_ENGINE = "nequix-oam-1-pft"
+"""That of `inscape.simulate`, named here because nothing heavy may be loaded for help."""
+
 Engine = Annotated[
     str,
     typer.Option(help="Interatomic potential for a structure, as for inscape simulate, or direct: by the model."),

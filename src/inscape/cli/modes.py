@@ -39,7 +39,7 @@ def modes(
         typer.Option("--output", "-o", help="File of --animate or --draw; <stem>-mode<number>.xyz or .png."),
     ] = None,
     amplitude: Annotated[float, typer.Option(help="Largest displacement of --animate, Å.")] = 0.3,
-    engine: given.Engine = "nequix-oam-1-pft",
+    engine: given.Engine = given.DEFAULT_ENGINE,
     length: given.Length = 10.0,
     supercell: given.Supercell = None,
     no_relax: given.NoRelax = False,

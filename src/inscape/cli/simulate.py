@@ -47,7 +47,7 @@ def simulate(
             help="Interatomic potential: nequix-oam-1-pft, sevennet-0, sevennet-l3i5, chgnet, direct (the model), or "
             "ase:package.module:factory."
         ),
-    ] = "nequix-oam-1-pft",
+    ] = given.DEFAULT_ENGINE,
     output: spectra.Output = Path("."),
     temperature: spectra.Temperature = 300.0,
     plane: spectra.PlaneText = "HK0",

@@ -11,11 +11,10 @@ from phonopy.harmonic.dynamical_matrix import (
     DynamicalMatrixGL,
     get_dynamical_matrices_at_qpoints,
 )
-from phonopy.physical_units import get_physical_units
 
 from inscape.lattice.dipoles import commensurate_points, dipole_matrices, from_commensurate, screened_splitting
 from inscape.lattice.force_constants import ForceConstants
-from inscape.units import THZ
+from inscape.units import MODE_ENERGY
 
 Array = NDArray[np.floating]
 
@@ -80,12 +79,11 @@ class DynamicsTargets:
         at_gamma, others = np.flatnonzero(length == 0), np.flatnonzero(length)
         drawn = np.concatenate([at_gamma, np.random.default_rng(seed).permutation(others)[: n_q - len(at_gamma)]])
         square, modes = np.linalg.eigh(total[drawn])
-        to_mev = get_physical_units().DefaultToTHz * THZ
         return cls(
             targets=np.array([np.zeros((3, 3)) if tensor is None else tensor for tensor in found], dtype=np.float32),
             known=np.array([tensor is not None for tensor in found]),
             q=(2 * np.pi * q[drawn] @ np.linalg.inv(primitive.cell).T).astype(np.float32),
-            energies=(np.sign(square) * np.sqrt(np.abs(square)) * to_mev).astype(np.float32),
+            energies=(np.sign(square) * np.sqrt(np.abs(square)) * MODE_ENERGY).astype(np.float32),
             modes=modes.astype(np.complex64),
             short=short[drawn].astype(np.complex64),
             born=charges[0].astype(np.float32),

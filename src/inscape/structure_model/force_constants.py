@@ -12,6 +12,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from inscape.lattice.force_constants import COULOMB
 from inscape.potentials import AtomFeatures, NequixFeatures, neighbours
 from inscape.potentials.nequix import CUTOFF
 from inscape.structure_model.charges import ChargeNetwork
@@ -21,9 +22,6 @@ from inscape.structure_model.network import gather
 from inscape.structure_model.pairs import ForceConstantNetwork, Pairs
 from inscape.structures import Crystal
 from inscape.training import WEIGHTS, load_weights
-
-COULOMB = 14.399652
-"""e²/4πε₀, eV Å: phonopy's unit factor of the interaction of dipoles."""
 
 
 @dataclass(frozen=True, eq=False)
