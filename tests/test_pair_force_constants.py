@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 import torch
+from phonopy.harmonic.dynamical_matrix import get_dynamical_matrices_at_qpoints
 from typer.testing import CliRunner
 
 import inscape.structure_model.dynamics as dynamics
@@ -18,7 +19,14 @@ from inscape.potentials.nequix import CUTOFF
 from inscape.simulation import predicted_force_constants
 from inscape.structure_model import train_structure
 from inscape.structure_model.charges import ChargeNetwork
-from inscape.structure_model.dynamics import DynamicsSamples, mode_errors, pair_error, prepare
+from inscape.structure_model.dynamics import (
+    DynamicsSamples,
+    energy_errors,
+    mode_elements,
+    mode_errors,
+    pair_error,
+    prepare,
+)
 from inscape.structure_model.force_constants import shipped_force_constant_model
 from inscape.structure_model.pairs import Pairs
 from inscape.structure_model.pairs import dynamical_matrices as bloch_sum
@@ -145,7 +153,7 @@ def spring_tensors(crystal):
     pairs, ways = neighbours(crystal, 5.0)
     r = np.linalg.norm(ways, axis=1)[:, None, None]
     unit = ways[:, :, None] / r
-    return pairs, ways, -20 * np.exp((1.6 - r) / 0.6) * (0.8 * unit * unit.transpose(0, 2, 1) + 0.1 * np.eye(3))
+    return pairs, ways, -20 * np.exp((1.6 - r) / 0.6) * unit * unit.transpose(0, 2, 1)
 
 
 def test_sums_that_are_not_symmetric_are_balanced():
@@ -154,6 +162,18 @@ def test_sums_that_are_not_symmetric_are_balanced():
     np.testing.assert_allclose(compact.sum(axis=1), 0, atol=1e-9)
     acoustic = modes_at(found, np.zeros((1, 3)), np.ones(1)).energies[0]
     assert np.sort(np.abs(acoustic))[:3].max() < 1e-3
+
+
+def test_a_molecule_turns_freely():
+    """Of arbitrary force constants of six atoms far from all others six modes are left at no energy."""
+    rng = np.random.default_rng(3)
+    numbers = np.array([6, 8, 7, 6, 1, 1])
+    molecule = raw(np.eye(3) * 16, rng.uniform(0.4, 0.6, (6, 3)), numbers, 2.0 * numbers)
+    pairs, ways, tensors = exchangeable(molecule)
+    mended = from_pairs(molecule, pairs, ways, tensors)
+    (square,) = np.linalg.eigvalsh(get_dynamical_matrices_at_qpoints(mended.phonopy.dynamical_matrix, np.zeros((1, 3))))
+    assert np.sort(np.abs(square))[5] < 1e-8
+    assert np.sort(np.abs(square))[6] > 1e-2
 
 
 def test_what_is_written_is_read_back_by_phonopy_and_euphonic(tmp_path):
@@ -194,8 +214,10 @@ def test_true_force_constants_are_no_error(prepared):
         assert sample.known.any()
         np.testing.assert_allclose(sample.targets[sample.known].numpy(), exact[sample.known.numpy()], atol=2e-3)
         assert float(pair_error(sample, tensors)) < 1e-3
-        assert float(mode_errors(sample, tensors)) < 1.02 * dynamics.SOFTENING**0.5
-        assert float(mode_errors(sample, 1.1 * tensors)) > 1.5 * float(mode_errors(sample, tensors))
+        right, wrong = (mode_elements(sample, x) for x in (tensors, 1.1 * tensors))
+        for errors in (mode_errors, energy_errors):
+            assert float(errors(sample, right)) < 1.02 * dynamics.SOFTENING**0.5
+            assert float(errors(sample, wrong)) > 1.5 * float(errors(sample, right))
     assert checked
 
 

@@ -148,8 +148,9 @@ class Block(nn.Module):
     def forward(self, h: Tensor, place: tuple[Tensor, Tensor], present: Tensor) -> Tensor:
         """Atoms h (n_atoms, width) at ``place`` (crystal, number in it) of a padded table where ``present``."""
         width = h.shape[1]
-        padded = h.new_zeros(*present.shape, 3 * width)
-        padded[place] = self.query_key_value(self.norm_attention(h))
+        asked = self.query_key_value(self.norm_attention(h))
+        padded = asked.new_zeros(*present.shape, 3 * width)
+        padded[place] = asked
         split = (*present.shape, 3, self.heads, width // self.heads)
         query, key, value = padded.view(split).permute(2, 0, 3, 1, 4)
         mixed = functional.scaled_dot_product_attention(query, key, value, attn_mask=present[:, None, None, :])

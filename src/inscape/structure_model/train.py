@@ -147,6 +147,7 @@ def train_structure(
     weight_decay: float = 0.05,
     epochs: int = 40,
     max_atoms: int = 40,
+    precision: str = "float32",
     random_state: int = 0,
     archives: str | Path | None = None,
     start: str | Path | None = None,
@@ -168,6 +169,8 @@ def train_structure(
         Of the network.
     n_components
         Length of the code ("crystal" only; the powder code has the autoencoder's).
+    precision
+        "bfloat16" multiplies matrices in that shorter type, which is faster where the processor can (`fit_network`).
     archives
         Folder of the archives that the library was built from ("force-constants" and "charges", the first time).
     start
@@ -206,6 +209,7 @@ def train_structure(
             resume=True,
             progress=progress,
             random_state=random_state + member,
+            precision=precision,
             max_minutes=minutes / members if minutes else None,
         )
         histories.append(history)
