@@ -84,10 +84,10 @@ def reverse_pairs(pairs: NDArray[np.integer], ways: Array) -> NDArray[np.int64]:
     return reverse
 
 
-def _at_rest(compact: Array, own: tuple[Array, Array]) -> NDArray[np.float64]:
+def _at_rest(compact: Array, own: tuple[NDArray[np.integer], NDArray[np.integer]]) -> NDArray[np.float64]:
     """Force constants with those of each atom with itself such that it feels nothing when all atoms move alike."""
     total = compact.sum(axis=1)
-    found = np.array(compact)
+    found = np.array(compact, dtype=np.float64)
     found[own] -= 0.5 * (total + total.transpose(0, 2, 1))
     return found
 
@@ -96,8 +96,10 @@ def _mean_ways(primitive: Primitive) -> NDArray[np.float64]:
     """Way from each atom to each of the supercell, mean over the nearest images, (n_atoms, n_supercell, 3), Å."""
     ways, images = primitive.get_smallest_vectors()
     count, start = images[..., 0].ravel(), images[..., 1].ravel()
-    sums = np.add.reduceat(ways[np.concatenate([np.arange(s, s + c) for c, s in zip(count, start, strict=True)])],
-                           np.concatenate([[0], np.cumsum(count)[:-1]]))
+    sums = np.add.reduceat(
+        ways[np.concatenate([np.arange(s, s + c) for c, s in zip(count, start, strict=True)])],
+        np.concatenate([[0], np.cumsum(count)[:-1]]),
+    )
     mean = (sums / count[:, None]) @ primitive.cell
     return np.asarray(mean.reshape(*images.shape[:2], 3).transpose(1, 0, 2))
 
