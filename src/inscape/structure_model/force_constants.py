@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch import Tensor
 
 from inscape.lattice.force_constants import COULOMB
 from inscape.potentials import AtomFeatures, NequixFeatures, neighbours
@@ -19,23 +20,31 @@ from inscape.structure_model.charges import ChargeNetwork
 from inscape.structure_model.geometry import geometry
 from inscape.structure_model.model import networks_in
 from inscape.structure_model.network import gather
-from inscape.structure_model.pairs import ForceConstantNetwork, Pairs
+from inscape.structure_model.pairs import ForceConstantNetwork, Pairs, dynamical_matrices
 from inscape.structures import Crystal
 from inscape.training import WEIGHTS, load_weights
+from inscape.units import MODE_ENERGY
 
 
 @dataclass(frozen=True, eq=False)
 class PairForceConstants:
     """What the models say of one crystal.
 
-    ``pairs`` (2, n_pairs) and ``ways`` (n_pairs, 3), Å, of `neighbours`; ``tensors`` (n_pairs, 3, 3), eV/Å², mean over
-    the networks; ``charges`` as phonopy has them, None in a crystal of one element, where there are none.
+    ``pairs`` (2, n_pairs) and ``ways`` (n_pairs, 3), Å, of `neighbours`; ``members`` (n_networks, n_pairs, 3, 3),
+    eV/Å², of each network; ``disagreement``, meV, how far the networks' energies of modes are from their mean;
+    ``charges`` as phonopy has them, None in a crystal of one element, where there are none.
     """
 
     pairs: NDArray[np.int64]
     ways: NDArray[np.float64]
-    tensors: NDArray[np.float64]
+    members: NDArray[np.float64]
+    disagreement: float
     charges: Mapping[str, Any] | None
+
+    @property
+    def tensors(self) -> NDArray[np.float64]:
+        """Force constants, mean over the networks, shape (n_pairs, 3, 3), eV/Å²."""
+        return np.asarray(self.members.mean(axis=0))
 
 
 class ForceConstantModel:
@@ -84,13 +93,34 @@ class ForceConstantModel:
         polar = len(set(crystal.numbers.tolist())) > 1 if polar is None else polar
         of_atoms = Pairs.of(torch.from_numpy(pairs), torch.tensor(ways, dtype=torch.float32))
         flag = torch.tensor([float(polar)])
-        tensors = torch.stack([network(atoms, known.tensors, of_atoms, flag) for network in self.pairs]).mean(dim=0)
+        members = torch.stack([network(atoms, known.tensors, of_atoms, flag) for network in self.pairs])
         charges = None
         if polar:
             both = [network(atoms, known.tensors[1]) for network in self.charges]
             born, dielectric = (torch.stack(parts).mean(dim=0).double().numpy() for parts in zip(*both, strict=True))
             charges = {"born": born, "dielectric": dielectric[0], "factor": COULOMB}
-        return PairForceConstants(pairs, ways, tensors.double().numpy(), charges)
+        apart = disagreement(members, of_atoms, atoms.masses, _two_waves(crystal))
+        return PairForceConstants(pairs, ways, members.double().numpy(), apart, charges)
+
+
+def disagreement(members: Tensor, pairs: Pairs, masses: Tensor, q: Tensor) -> float:
+    """Mean distance of the networks' energies of modes, in their order, from the mean over the networks, meV.
+
+    Parameters
+    ----------
+    members
+        Force constants of each network, shape (n_networks, n_pairs, 3, 3), eV/Å².
+    q
+        Wave vectors, shape (n_q, 3), Cartesian, 1/Å.
+    """
+    square = torch.stack([torch.linalg.eigvalsh(dynamical_matrices(one, pairs, masses, q)) for one in members])
+    energies = square.sign() * square.abs().sqrt() * MODE_ENERGY
+    return float((energies - energies.mean(dim=0)).abs().mean())
+
+
+def _two_waves(crystal: Crystal) -> Tensor:
+    """Γ and the far corner of the Brillouin zone, shape (2, 3), 1/Å."""
+    return torch.tensor(np.array([[0, 0, 0], [0.5, 0.5, 0.5]]) @ crystal.reciprocal, dtype=torch.float32)
 
 
 @lru_cache(maxsize=1)
