@@ -245,6 +245,20 @@ def test_training_is_the_same_each_time_and_goes_on_from_weights(library, archiv
     assert set(first.ids) <= set(library.select("train"))
 
 
+def test_an_ensemble_grows_by_networks_trained_alike(library, archives, prepared, tmp_path):
+    options = {"kind": "force-constants", "depth": 1, "epochs": 1, "batch_size": 2, "archives": archives}
+    one, two = (tmp_path / f"{name}.safetensors" for name in ("one", "two"))
+    train_structure(library.path, output=one, width=16, **options)
+    train_structure(library.path, output=two, width=16, beside=one, random_state=1, **options)
+    (before, _), (both, header) = (load_weights(path) for path in (one, two))
+    assert header.parameters["members"] == len(header.extra["tuning_loss"]) == 2
+    for name, value in before.items():
+        torch.testing.assert_close(both[name], value)
+    assert any((both[name] != both["1" + name[1:]]).any() for name in before)
+    with pytest.raises(DataError, match="train both alike"):
+        train_structure(library.path, output=two, width=8, beside=one, **options)
+
+
 def test_charges_are_learned(prepared):
     polar = [sample for sample in prepared if sample.is_polar]
     assert polar

@@ -26,7 +26,6 @@ from inscape.structure_model.tasks import TASKS
 from inscape.training import (
     WEIGHTS,
     Batches,
-    Epoch,
     Header,
     below,
     crystal_bar,
@@ -151,6 +150,7 @@ def train_structure(
     random_state: int = 0,
     archives: str | Path | None = None,
     start: str | Path | None = None,
+    beside: str | Path | None = None,
     output: str | Path | None = None,
     minutes: float | None = None,
     progress: bool = False,
@@ -175,6 +175,9 @@ def train_structure(
         Folder of the archives that the library was built from ("force-constants" and "charges", the first time).
     start
         Weights of the same kind to go on from, instead of random ones.
+    beside
+        Weights of the same kind and shape, trained before on the same crystals, whose networks stand in the file before
+        the new ones: so an ensemble grows.
     """
     if kind not in TASKS:
         raise DataError(f"kind = {kind!r}; expected one of {', '.join(TASKS)}")
@@ -186,8 +189,7 @@ def train_structure(
     task.prepare(source, learn + tune, archives, crystal_bar(progress, "features and targets"))
     training, tuning = (task.samples(source, ids) for ids in (learn, tune))
     begun = load_weights(start, class_name=f"structure-{kind}")[0] if start is not None else {}
-    tensors: dict[str, Tensor] = {}
-    histories: list[list[Epoch]] = []
+    tensors, first, losses = _trained_before(beside, kind, task.parameters, training.names + tuning.names)
     for member in range(members):
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(random_state + member)
@@ -212,8 +214,8 @@ def train_structure(
             precision=precision,
             max_minutes=minutes / members if minutes else None,
         )
-        histories.append(history)
-        tensors |= {f"{member}.{name}": value for name, value in network.state_dict().items()}
+        losses.append(min(epoch.validation or np.inf for epoch in history))
+        tensors |= {f"{first + member}.{name}": value for name, value in network.state_dict().items()}
     if kind == "dos":
         assert isinstance(training, Samples)
         assert isinstance(tuning, Samples)
@@ -222,17 +224,40 @@ def train_structure(
         tensors |= {f"novelty.{name}": value for name, value in novelty.state_dict().items()}
     header = Header(
         class_name=f"structure-{kind}",
-        parameters={"members": members, **task.parameters},
+        parameters={"members": first + members, **task.parameters},
         grids={"energy_edges": {"values": native_energy_edges().tolist(), "unit": "meV"}},
         data_digest=names_digest(training.names + tuning.names),
         ids=training.names + tuning.names,
         seed=random_state,
-        extra={"tuning_loss": [min(e.validation or np.inf for e in h) for h in histories], "n_learn": len(training)},
+        extra={"tuning_loss": losses, "n_learn": len(training)},
     )
     save_weights(path, tensors, header, dtype=task.stored)
     if minutes is None:
         _forget(checkpoints)
     return path
+
+
+def _trained_before(
+    path: str | Path | None, kind: str, parameters: dict[str, Any], names: Sequence[str]
+) -> tuple[dict[str, Tensor], int, list[float]]:
+    """Tensors of the networks in a file, their number, and their losses on the tuning crystals; nothing of no file.
+
+    Raises
+    ------
+    DataError
+        They are of another shape, or learned from other crystals.
+    """
+    if path is None:
+        return {}, 0, []
+    tensors, header = load_weights(path, class_name=f"structure-{kind}")
+    shape = dict(header.parameters)
+    number = shape.pop("members")
+    if shape != parameters or set(header.ids) != set(names):
+        raise DataError(
+            f"{path} holds networks of {shape} that learned from {len(header.ids)} crystals; those beside it are of "
+            f"{parameters} and learn from {len(names)}: train both alike"
+        )
+    return tensors, number, list(header.extra["tuning_loss"])
 
 
 def _forget(checkpoints: Sequence[Path]) -> None:
