@@ -77,6 +77,7 @@ def predict_many(
     crystals: Sequence[Crystal],
     *,
     road: str = "code",
+    uncertainty: bool = False,
     temperature: float = 300.0,
     plane: ArrayLike = HK0,
     **options: Any,
@@ -89,6 +90,9 @@ def predict_many(
         "code": densities of states and the codes of maps, decoded; milliseconds. "force-constants": the force constants
         of all pairs of atoms, and from these exact lattice dynamics, with sharp branches and with any isotopes; tenths
         of a second.
+    uncertainty
+        Give standard errors of maps, ``powder_uncertainty`` and ``crystal_uncertainty``, from the ensemble of networks
+        of force constants, each of which is rendered; not by codes.
     temperature, plane, options
         Those of `inscape.settings.SpectraSettings`: ``kinds``, ``emax``, ``de``, ``qmax``, ``dq``, ``instrument``,
         ``ei``, ``ef``, ``multiphonon``, ``isotopes``. |Q| ends at 10 1/Å. The top of the energy grid is 10 % above the
@@ -109,7 +113,12 @@ def predict_many(
     if road == "force-constants":
         from inscape.simulation import direct_spectra  # lattice dynamics takes a second to load
 
-        return [direct_spectra(crystal, settings) for crystal in crystals]
+        return [direct_spectra(crystal, settings, uncertainty=uncertainty) for crystal in crystals]
+    if uncertainty:
+        raise DataError(
+            "uncertainty of maps follows from an ensemble of force constants: take road='force-constants'; a prediction "
+            "by codes has typical errors in its attributes"
+        )
     _check_reach(settings)
     asked = [of_isotopes(crystal, settings) for crystal in crystals]
     return [

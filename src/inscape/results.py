@@ -40,6 +40,8 @@ VARIABLES = {
     "powder_incoherent": (("q", "energy"), PER_BARN, "incoherent part"),
     "crystal": (("h", "k", "energy"), PER_BARN, "coherent one-phonon scattering of a single crystal"),
     "crystal_incoherent": (("h", "k", "energy"), PER_BARN, "incoherent one-phonon scattering of a single crystal"),
+    "powder_uncertainty": (("q", "energy"), PER_BARN, "standard error of powder, from an ensemble of networks"),
+    "crystal_uncertainty": (("h", "k", "energy"), PER_BARN, "standard error of crystal, from an ensemble of networks"),
     "heat_capacity": (("temperature",), PER_KELVIN, "heat capacity at constant volume per mole of atoms"),
 }
 """Dimensions, unit and long name of each variable."""
@@ -454,6 +456,14 @@ def make_prediction(
         **_error_attributes(expected_error or {}),
         **(extra or {}),
     }
+    return Prediction(dataset)
+
+
+def with_uncertainties(prediction: Prediction, errors: Mapping[str, Array]) -> Prediction:
+    """The prediction with standard errors of its maps: of "powder" and "crystal", each in the shape of that map."""
+    dataset = prediction.dataset.copy()
+    for name, values in errors.items():
+        _add(dataset, f"{name}_uncertainty", values)
     return Prediction(dataset)
 
 

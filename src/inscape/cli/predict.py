@@ -32,6 +32,9 @@ def predict(
             "exact lattice dynamics, in tenths of a second."
         ),
     ] = "code",
+    uncertainty: Annotated[
+        bool, typer.Option("--uncertainty", help="Standard errors of maps; with the road force-constants.")
+    ] = False,
     output: spectra.Output = Path("."),
     temperature: spectra.Temperature = 300.0,
     plane: spectra.PlaneText = "HK0",
@@ -71,7 +74,7 @@ def predict(
         multiphonon=multiphonon,
         order=order,
     )
-    options = {**shared, "road": road}
+    options = {**shared, "road": road, "uncertainty": uncertainty}
     done, failed = _predict_all(structures, spectra.output_folder(output), options, plot=not no_plot)
     spectra.print_outcome(done, failed, as_json=as_json)
 
