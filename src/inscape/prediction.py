@@ -116,8 +116,8 @@ def predict_many(
         return [direct_spectra(crystal, settings, uncertainty=uncertainty) for crystal in crystals]
     if uncertainty:
         raise DataError(
-            "uncertainty of maps follows from an ensemble of force constants: take road='force-constants'; a prediction "
-            "by codes has typical errors in its attributes"
+            "uncertainty of maps follows from an ensemble of force constants: take the road force-constants; those by "
+            "codes have typical errors in their attributes"
         )
     _check_reach(settings)
     asked = [of_isotopes(crystal, settings) for crystal in crystals]
