@@ -31,6 +31,7 @@ LAYERS = [  # a unit is a module or a folder; each may import the units above it
     {"settings"},
     {"simulation"},
     {"prediction", "measured"},
+    {"intervals"},
     {"compare", "explore", "redrawing", "evaluation", "retrieval", "testing"},
     {"calibration"},
     {"web"},

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from inscape import metrics
 from inscape.errors import DataError
+from inscape.intervals import table, where
 from inscape.library import Library, composition
 from inscape.metrics import HIGH_Q, LOW_Q, LOWEST, NEAR, SIGMA, SIGMA_Q, STEP
 from inscape.scattering import (
@@ -202,6 +203,19 @@ def _smooth_plane(reduced: Array, truth: Truth) -> Array:
     return s
 
 
+def powder_of(truth: Truth, structure: Structure) -> Array:
+    """The predicted powder map, reduced, as `powder_record` takes it."""
+    assert structure.powder is not None
+    own = truth.self_part(structure.partial_dos, centres(native_q_edges()))
+    return from_relative_density(structure.powder, own, native_energy_edges())
+
+
+def plane_of(truth: Truth, structure: Structure) -> Array:
+    """The predicted single-crystal map, reduced, as `plane_record` takes it."""
+    own = truth.self_part(structure.partial_dos, np.linalg.norm(truth.vectors, axis=1))
+    return from_relative_density(structure.density(truth.vectors), own, native_energy_edges())
+
+
 # ---------------------------------------------------------------------------------------------------------- baselines
 
 
@@ -252,7 +266,8 @@ class Baselines:
 class Evaluation:
     """Records of every crystal, by kind, then by what was predicted.
 
-    ``twin`` says that a training crystal has the same formula and space group, ``spread`` how far the members disagree.
+    ``twin`` says that a training crystal has the same formula and space group, ``spread`` how far the members disagree,
+    ``inside`` what `inscape.intervals.where` does of the intervals, if any were calibrated.
     """
 
     split: str
@@ -262,6 +277,7 @@ class Evaluation:
     n_atoms: list[int] = field(default_factory=list)
     novelty: list[float] = field(default_factory=list)
     spread: list[float] = field(default_factory=list)
+    inside: list[Record] = field(default_factory=list)
     records: dict[str, dict[str, list[Record]]] = field(default_factory=dict)
 
     def add(self, kind: str, row: str, record: Record) -> None:
@@ -276,7 +292,7 @@ class Evaluation:
         """Everything, for JSON."""
         return {
             "split": self.split, "ids": self.ids, "has_born": self.has_born, "twin": self.twin, "n_atoms": self.n_atoms,
-            "novelty": self.novelty, "spread": self.spread, "records": self.records,
+            "novelty": self.novelty, "spread": self.spread, "inside": self.inside, "records": self.records,
         }  # fmt: skip
 
     def markdown(self) -> str:
@@ -296,6 +312,8 @@ class Evaluation:
                 parts.append(self._line(kind, row, names, np.ones(len(born), bool), row))
                 if row == "predicted":
                     parts += [self._line(kind, row, names, use, label) for label, use in groups.items() if use.any()]
+        if self.inside and all(self.inside):
+            parts += ["", table(self.inside, self.novelty).rstrip("\n")]
         return "\n".join(parts) + "\n"
 
     def _line(self, kind: str, row: str, names: Sequence[str], use: NDArray[np.bool_], label: str) -> str:
@@ -351,7 +369,7 @@ def evaluate(
         raise DataError(f"{library} holds no clean crystal of the split {split!r}; build it with --splits")
     model = model or shipped_model()
     baselines = Baselines(source, learn)
-    twins = {_kind_of(source, i) for i in learn}
+    twins = twins_in(source, learn)
     found = Evaluation(split, ids)
     for count, name in enumerate(ids, start=1):
         truth = read_truth(source, name)
@@ -363,6 +381,7 @@ def evaluate(
         found.n_atoms.append(truth.crystal.n_atoms)
         found.novelty.append(structure.novelty)
         found.spread.append(structure.disagreement)
+        found.inside.append(where(structure, model.doubts, truth.partial_dos, truth.crystal.masses))
         nearest = baselines.nearest(truth.crystal.formula)
         _add_dos(found, truth, structure, model, baselines.means, nearest)
         _add_powder(found, truth, structure, from_true_dos, model, baselines.means, nearest)
@@ -370,6 +389,11 @@ def evaluate(
         if progress is not None:
             progress(count, len(ids), name)
     return found
+
+
+def twins_in(library: Library, names: Sequence[str]) -> set[tuple[str, int]]:
+    """Formulas and space groups of crystals: another one that has both is their twin."""
+    return {_kind_of(library, name) for name in names}
 
 
 def _kind_of(library: Library, name: str) -> tuple[str, int]:

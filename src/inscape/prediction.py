@@ -194,7 +194,7 @@ def _prediction(
         crystal=crystal,
         energy_edges=energy_edges,
         temperature=settings.temperature,
-        **(spectra.dos() if "dos" in kinds else {}),
+        **(spectra.dos(model.doubts.dos_band(structure)) if "dos" in kinds else {}),
         **powder,
         **(spectra.plane(native_plane(crystal, settings.plane)) if "crystal" in kinds else {}),
         seen=seen,
@@ -202,8 +202,8 @@ def _prediction(
         novelty=structure.novelty,
         novelty_threshold=THRESHOLD,
         weights=model.digests,
-        expected_error=model.expected_error(structure, kinds),
-        stretch=model.stretch(structure) if "dos" in kinds else None,
+        expected_error=model.doubts.expected_error(structure, kinds),
+        stretch=model.doubts.shares(structure) if "dos" in kinds else None,
         extra=settings.attributes,
     )
 
@@ -288,12 +288,20 @@ class _Spectra:
             structure.partial_dos, native_energy_edges(), crystal.masses, temperature
         )
 
-    def dos(self) -> dict[str, Any]:
-        """Arguments of `make_prediction` for the density of states; a top that cuts through it is respected."""
+    def dos(self, band: tuple[Array, Array] | None = None) -> dict[str, Any]:
+        """Arguments of `make_prediction` for the density of states; a top that cuts through it is respected.
+
+        ``band`` is that of `inscape.structure_model.doubts.Doubts.dos_band`.
+        """
         shown = self.whole[:, : len(self.energy)]
+        found: dict[str, Any] = {"partial_dos": shown, "complete_dos": (self.whole.sum(axis=0), self.whole_edges)}
         if np.sum(shown * np.diff(self.edges)) >= CAPTURED * 3 * len(shown):
-            return {"partial_dos": refine(self.structure.partial_dos, self.edges)}
-        return {"partial_dos": shown, "complete_dos": (self.whole.sum(axis=0), self.whole_edges)}
+            found = {"partial_dos": refine(self.structure.partial_dos, self.edges)}
+        if band is not None:
+            total, native = found["partial_dos"].sum(axis=0), centres(native_energy_edges())
+            below, above = (np.interp(self.energy, native, part) for part in band)
+            found["dos_band"] = np.maximum(total - below, 0.0), total + above
+        return found
 
     def one_phonon(self) -> PhononOrders:
         """Kernels of scattering by one phonon from the density of states of each atom.

@@ -43,6 +43,9 @@ PARTS = {
 OF_INSTRUMENTS = ("multiphonon_order", *Setting("", "direct", 1.0, ((0.0, 180.0),)).attributes())
 """Attributes that belong to what was seen, not to the crystal."""
 
+OF_DOS = ("dos", "partial_dos", "dos_complete", "dos_lower", "dos_upper")
+"""Variables of the kind dos."""
+
 
 def redraw(
     result: Prediction,
@@ -163,4 +166,4 @@ def _kind(name: str) -> str:
     """The kind of spectrum that a variable belongs to."""
     if name.startswith(("powder", "instrument_map")):
         return "powder"
-    return "crystal" if name.startswith("crystal") else "dos" if name in {"dos", "partial_dos", "dos_complete"} else ""
+    return "crystal" if name.startswith("crystal") else "dos" if name in OF_DOS else ""
