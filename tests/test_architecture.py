@@ -33,6 +33,7 @@ LAYERS = [  # a unit is a module or a folder; each may import the units above it
     {"prediction", "measured"},
     {"intervals"},
     {"compare", "explore", "redrawing", "evaluation", "retrieval", "testing"},
+    {"rendered"},
     {"calibration"},
     {"web"},
     {"cli"},

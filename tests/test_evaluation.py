@@ -174,7 +174,7 @@ def calibrated(library, model, tmp_path_factory):
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(calibration, "training_ids", lambda source, max_atoms: ([], source.select("val")))
         events = []
-        calibrate(library.path, path, model=model, progress=lambda *event: events.append(event))
+        calibrate(library.path, path, predict=calibration.by_codes(model), progress=lambda *event: events.append(event))
     assert events[-1][:2] == (3, 3)
     found = copy(model)
     found.doubts = Doubts.read(path)

@@ -12,12 +12,24 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from inscape.evaluation import dos_record, plane_of, plane_record, powder_of, powder_record, read_truth
+from inscape.errors import DataError
+from inscape.evaluation import (
+    Truth,
+    dos_record,
+    plane_of,
+    plane_record,
+    powder_of,
+    powder_record,
+    read_truth,
+    scattering,
+)
 from inscape.intervals import COVERED, BinErrors, thermal_shares
 from inscape.library import Library
+from inscape.rendered import Foretold
 from inscape.spectra import centres, native_energy_edges
-from inscape.structure_model import Structure, StructureModel, shipped_model
-from inscape.structure_model.doubts import CALIBRATION, LEVEL_FLOOR, bin_signs, signs
+from inscape.structure_model import StructureModel, shipped_model
+from inscape.structure_model.doubts import CALIBRATIONS, LEVEL_FLOOR, Judged, bin_signs, signs
+from inscape.structure_model.force_constants import ForceConstantModel, shipped_force_constant_model
 from inscape.structure_model.train import training_ids
 from inscape.training import WEIGHTS
 
@@ -34,18 +46,58 @@ LEAST_SHARE = 1e-3
 class Case:
     """A prediction and the truth: density of states of each atom, shape (n_atoms, n_energy), native grid; masses, u."""
 
-    structure: Structure
+    structure: Judged
     true: Array
     masses: Array
+
+
+@dataclass(frozen=True, eq=False)
+class Outcome:
+    """What a road says of a library crystal: ``structure``, and maps as records take them.
+
+    ``members`` are the maps of each network, where there are several.
+    """
+
+    structure: Judged
+    powder: Array
+    plane: Array
+    members: Sequence[tuple[Array, Array]] = ()
+
+
+Road = Callable[[Truth], Outcome]
+
+
+def by_codes(model: StructureModel | None = None) -> Road:
+    """The road of codes; the shipped model unless given."""
+    known = model or shipped_model()
+
+    def predict(truth: Truth) -> Outcome:
+        (structure,) = known([truth.crystal])
+        return Outcome(structure, powder_of(truth, structure), plane_of(truth, structure))
+
+    return predict
+
+
+def by_force_constants(model: ForceConstantModel | None = None) -> Road:
+    """The road of force constants; the shipped model unless given."""
+    known = model or shipped_force_constant_model()
+
+    def predict(truth: Truth) -> Outcome:
+        foretold = Foretold.of(truth, known, shipped_model())
+        members = [(one.powder, one.plane) for one in foretold.members()]
+        return Outcome(foretold, foretold.spectra.powder, foretold.spectra.plane, members)
+
+    return predict
 
 
 def calibrate(
     library: str | Path,
     output: str | Path | None = None,
     *,
+    road: str = "code",
     max_atoms: int = 40,
     limit: int | None = None,
-    model: StructureModel | None = None,
+    predict: Road | None = None,
     progress: Callable[[int, int, str], None] | None = None,
 ) -> Path:
     """Learn from the tuning crystals how large errors are, and write it down as JSON.
@@ -59,33 +111,60 @@ def calibrate(
         File to write; the shipped one unless given.
     limit
         Only the first so many crystals.
-    model
-        The shipped one unless given.
+    road
+        "code" or "force-constants".
+    predict
+        That road with other models than the shipped ones.
 
     Raises
     ------
     DataError
         The library holds no crystals to tune on.
     """
-    source, model = Library(library), model or shipped_model()
+    if road not in CALIBRATIONS:
+        raise DataError(f"road is {road!r}; expected one of {', '.join(CALIBRATIONS)}")
+    source = Library(library)
+    if predict is None:
+        predict = by_codes() if road == "code" else by_force_constants()
     names = training_ids(source, max_atoms)[1][:limit]
     cases: list[Case] = []
     errors: dict[str, list[float]] = {"dos_w1_meV": [], "powder_cut_cosine": [], "crystal_cut_cosine": []}
+    ratios: list[tuple[float, float]] = []
     for count, name in enumerate(names, start=1):
         truth = read_truth(source, name)
-        (structure,) = model([truth.crystal])
-        cases.append(Case(structure, truth.partial_dos, truth.crystal.masses))
-        errors["dos_w1_meV"].append(dos_record(truth, structure.partial_dos)["W1"])
-        errors["powder_cut_cosine"].append(1 - powder_record(truth, powder_of(truth, structure))["cut cosine"])
-        errors["crystal_cut_cosine"].append(1 - plane_record(truth, plane_of(truth, structure))["cut cosine"])
+        outcome = predict(truth)
+        cases.append(Case(outcome.structure, truth.partial_dos, truth.crystal.masses))
+        errors["dos_w1_meV"].append(dos_record(truth, outcome.structure.partial_dos)["W1"])
+        errors["powder_cut_cosine"].append(1 - powder_record(truth, outcome.powder)["cut cosine"])
+        errors["crystal_cut_cosine"].append(1 - plane_record(truth, outcome.plane)["cut cosine"])
+        if len(outcome.members) > 1:
+            ratios.append(error_ratios(truth, outcome))
         if progress is not None:
             progress(count, len(names), name)
     judged = np.array([signs(case.structure) for case in cases])
     typical = {name: _line(judged, np.log(np.maximum(e, 1e-4))).tolist() for name, e in errors.items()}
-    path = Path(output) if output is not None else WEIGHTS / CALIBRATION
-    found = {"crystals": len(cases), "errors": typical, "stretch": thermal_stretch(cases), "dos": dos_band(cases)}
+    path = Path(output) if output is not None else WEIGHTS / CALIBRATIONS[road]
+    found: dict[str, Any] = {
+        "crystals": len(cases), "errors": typical, "stretch": thermal_stretch(cases), "dos": dos_band(cases),
+    }  # fmt: skip
+    if ratios:
+        found["maps"] = dict(zip(("powder", "crystal"), np.median(ratios, axis=0).tolist(), strict=True))
     path.write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
     return path
+
+
+def error_ratios(truth: Truth, outcome: Outcome) -> tuple[float, float]:
+    """Errors of the powder and the single-crystal map over what the standard deviation of the networks says.
+
+    Root mean squares over the bins of S at 10 K, smoothed by 1 meV.
+    """
+    found = []
+    for number, (ours, true) in enumerate(((outcome.powder, truth.powder), (outcome.plane, truth.plane))):
+        one, other = (scattering(x.reshape(-1, x.shape[-1]), truth) for x in (ours, true))
+        members = [scattering(member[number], truth) for member in outcome.members]
+        spread = np.std(members, axis=0, ddof=1)
+        found.append(float(np.sqrt(np.sum((one - other) ** 2) / np.sum(spread**2))))
+    return found[0], found[1]
 
 
 def thermal_stretch(cases: Sequence[Case]) -> dict[str, Any]:

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.special import ndtr
 
 from inscape import metrics
 from inscape.errors import DataError
@@ -148,12 +149,23 @@ def _fine(partial_dos: Array) -> Array:
 # --------------------------------------------------------------------------------------------------------------- maps
 
 
-def scattering(reduced: Array, truth: Truth) -> Array:
-    """Reduced cuts on the native grid, shape (..., n_energy), to S at 10 K above 1 meV, smoothed over energy."""
+def scattering(reduced: Array, truth: Truth, relative: float | None = None) -> Array:
+    """Reduced cuts on the native grid, shape (..., n_energy), to S at 10 K above 1 meV, smoothed over energy.
+
+    The standard deviation is 1 meV, or this share of each energy.
+    """
     edges = _fine(truth.partial_dos)
     energy = centres(edges)
     s = to_scattering(rebin(reduced, native_energy_edges(), edges), energy, TEMPERATURE)
-    return smooth(s, SIGMA, STEP)[..., energy > LOWEST]
+    wide = smooth(s, SIGMA, STEP) if relative is None else s @ _spread(edges, relative)
+    return wide[..., energy > LOWEST]
+
+
+def _spread(edges: Array, relative: float) -> Array:
+    """Matrix (n, n) that spreads what is in each bin as a Gaussian of so large a share of its energy over all bins."""
+    energy = centres(edges)[:, None]
+    below = ndtr((edges - energy) / (relative * energy))
+    return np.asarray(np.diff(below, axis=1))
 
 
 def powder_record(truth: Truth, reduced: Array, true_map: Array | None = None) -> Record:
@@ -177,10 +189,15 @@ def powder_truth(truth: Truth) -> Array:
     return smooth(scattering(truth.powder, truth), SIGMA_Q, float(q[1] - q[0]), axis=0)
 
 
-def plane_record(truth: Truth, reduced: Array, true_map: Array | None = None) -> Record:
-    """Cut cosines of one single-crystal map, of all (H, K) and of those below 4 1/Å, and Σp/Σt."""
-    p = _smooth_plane(reduced, truth)
-    t = plane_truth(truth) if true_map is None else true_map
+def plane_record(
+    truth: Truth, reduced: Array, true_map: Array | None = None, relative: float | None = None
+) -> Record:
+    """Cut cosines of one single-crystal map, of all (H, K) and of those below 4 1/Å, and Σp/Σt.
+
+    Energies are smoothed by 1 meV, or by this share of them.
+    """
+    p = _smooth_plane(reduced, truth, relative)
+    t = plane_truth(truth, relative) if true_map is None else true_map
     cut = metrics.cosine(p, t).ravel()
     near = np.linalg.norm(truth.vectors, axis=1) < NEAR
     return {
@@ -190,14 +207,14 @@ def plane_record(truth: Truth, reduced: Array, true_map: Array | None = None) ->
     }
 
 
-def plane_truth(truth: Truth) -> Array:
+def plane_truth(truth: Truth, relative: float | None = None) -> Array:
     """The true single-crystal map as `plane_record` compares it."""
-    return _smooth_plane(truth.plane.reshape(len(truth.vectors), -1), truth)
+    return _smooth_plane(truth.plane.reshape(len(truth.vectors), -1), truth, relative)
 
 
-def _smooth_plane(reduced: Array, truth: Truth) -> Array:
+def _smooth_plane(reduced: Array, truth: Truth, relative: float | None) -> Array:
     grid = truth.grid
-    s = scattering(reduced, truth).reshape(len(grid.h_edges) - 1, len(grid.k_edges) - 1, -1)
+    s = scattering(reduced, truth, relative).reshape(len(grid.h_edges) - 1, len(grid.k_edges) - 1, -1)
     for axis, edges in enumerate((grid.h_edges, grid.k_edges)):
         s = smooth(s, SIGMA_Q, float(edges[1] - edges[0]), axis=axis)
     return s

@@ -29,7 +29,7 @@ def predict(
         str,
         typer.Option(
             help="code: by codes of the maps, in milliseconds; force-constants: by those of all pairs of atoms, and "
-            "exact lattice dynamics, in tenths of a second."
+            "exact lattice dynamics, in tenths of a second; auto: by the one whose typical errors are smaller."
         ),
     ] = "code",
     uncertainty: Annotated[

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from inscape.lattice import ForceConstants, from_pairs
+from inscape.potentials import AtomFeatures
 from inscape.results import Prediction, novelty_warning, with_uncertainties
 from inscape.settings import SpectraSettings
-from inscape.simulation.computed import Computed
+from inscape.simulation.computed import Computed, Modelled
 from inscape.simulation.spectra import spectra_of
 from inscape.structure_model import shipped_model
 from inscape.structure_model.force_constants import PairForceConstants, shipped_force_constant_model
@@ -43,8 +45,13 @@ class Predicted:
     novelty: float
 
     @classmethod
-    def of(cls, crystal: Crystal) -> Predicted:
+    def of(cls, crystal: Crystal, features: AtomFeatures | None = None) -> Predicted:
         """Predict a crystal; isotopes change nothing but masses.
+
+        Parameters
+        ----------
+        features
+            Of its atoms, where they are known already.
 
         Raises
         ------
@@ -53,8 +60,8 @@ class Predicted:
         """
         usual = crystal.natural()
         model = shipped_force_constant_model()
-        (features,) = model.features([usual])
-        return cls(crystal, model(usual, features), shipped_model().novelty_of([usual], [features])[0])
+        known = features or model.features([usual])[0]
+        return cls(crystal, model(usual, known), shipped_model().novelty_of([usual], [known])[0])
 
     def mean(self) -> ForceConstants:
         """Force constants, mean over the networks."""
@@ -69,20 +76,58 @@ class Predicted:
 
     def computed(self, force_constants: ForceConstants) -> Computed:
         """Force constants with what is to be said of them."""
-        words = novelty_warning(self.novelty, THRESHOLD)
-        digests = shipped_force_constant_model().digests
+        words, model = novelty_warning(self.novelty, THRESHOLD), shipped_force_constant_model()
         return Computed(
             force_constants,
             ENGINE,
             (words,) if words else (),
             UNSTABLE,
             {
-                "weights": "; ".join(f"{name} {digest}" for name, digest in digests.items()),
+                "weights": "; ".join(f"{name} {digest}" for name, digest in model.digests.items()),
                 "novelty": self.novelty,
                 "novelty_threshold": THRESHOLD,
-                "disagreement_meV": self.found.disagreement,
             },
+            Modelled(self.found.disagreement, self.novelty, model.doubts),
         )
+
+    @property
+    def disagreement(self) -> float:
+        """Of the networks, meV."""
+        return self.found.disagreement
+
+    @property
+    def mean_energy(self) -> float:
+        """Of the modes, meV, as far as two wave vectors tell."""
+        return self.found.mean_energy
+
+    def expected_error(self, kinds: Sequence[str]) -> dict[str, float]:
+        """Typical errors, as of `inscape.structure_model.doubts.Doubts.expected_error`."""
+        return shipped_force_constant_model().doubts.expected_error(self, kinds)
+
+    def spectra(self, settings: SpectraSettings, *, uncertainty: bool = False) -> Prediction:
+        """Spectra of the mean force constants.
+
+        Parameters
+        ----------
+        uncertainty
+            Give standard errors of maps: those of each network are rendered as well, which takes as long for each.
+        """
+        found = spectra_of(self.computed(self.mean()), settings)
+        return with_uncertainties(found, self._map_errors(found, settings)) if uncertainty else found
+
+    def _map_errors(self, found: Prediction, settings: SpectraSettings) -> dict[str, Array]:
+        """Standard errors of each map in ``found``, barn sr⁻¹ meV⁻¹ per atom.
+
+        They are the standard deviation over the networks, times how much larger errors of tuning crystals were.
+        """
+        kinds = [kind for kind in settings.kinds if kind in MAPS]
+        if not kinds or len(self.found.members) < 2:
+            return {}
+        top, scale = float(found.dataset["energy_edges"].values[-1]), shipped_force_constant_model().doubts.maps
+        alike = replace(settings, kinds=kinds, emax=top, instrument=None, ei=None, ef=None, multiphonon=False)
+        maps = [spectra_of(self.computed(one), alike).dataset for one in self.members()]
+        spread = {kind: np.std([one[kind].values for one in maps], axis=0, ddof=1) for kind in kinds}
+        return {kind: scale.get(kind, 1.0) * values for kind, values in spread.items()}
 
 
 def predicted_force_constants(crystal: Crystal) -> Computed:
@@ -95,27 +140,3 @@ def predicted_force_constants(crystal: Crystal) -> Computed:
     """
     predicted = Predicted.of(crystal)
     return predicted.computed(predicted.mean())
-
-
-def direct_spectra(crystal: Crystal, settings: SpectraSettings, *, uncertainty: bool = False) -> Prediction:
-    """Spectra of predicted force constants.
-
-    Parameters
-    ----------
-    uncertainty
-        Give standard errors of maps: those of each network are rendered as well, which takes as long for each.
-    """
-    predicted = Predicted.of(crystal)
-    found = spectra_of(predicted.computed(predicted.mean()), settings)
-    return with_uncertainties(found, map_errors(predicted, found, settings)) if uncertainty else found
-
-
-def map_errors(predicted: Predicted, found: Prediction, settings: SpectraSettings) -> dict[str, Array]:
-    """Standard deviation over the networks of each map in ``found``, barn sr⁻¹ meV⁻¹ per atom."""
-    kinds = [kind for kind in settings.kinds if kind in MAPS]
-    if not kinds:
-        return {}
-    top = float(found.dataset["energy_edges"].values[-1])
-    alike = replace(settings, kinds=kinds, emax=top, instrument=None, ei=None, ef=None, multiphonon=False)
-    maps = [spectra_of(predicted.computed(one), alike).dataset for one in predicted.members()]
-    return {kind: np.std([one[kind].values for one in maps], axis=0, ddof=1) for kind in kinds}

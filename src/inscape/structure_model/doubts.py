@@ -7,29 +7,26 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-from inscape.spectra import native_energy_edges
+from inscape.spectra import centres, native_energy_edges
 
 Array = NDArray[np.floating]
 
-CALIBRATION = "calibration.json"
+CALIBRATIONS = {"code": "calibration.json", "force-constants": "calibration-force-constants.json"}
+"""Files in which lies what was learned of each road."""
 
 LEVEL_FLOOR = 0.01
 """Added to the density of states, in units of its area over its mean energy, where its logarithm is taken."""
 
 
-class Judged(Protocol):
-    """What errors of a prediction are judged by: parts of `inscape.structure_model.Structure`."""
-
-    @property
-    def partial_dos(self) -> Array:
-        """Shape (n_atoms, n_energy), 1/meV, on the native grid."""
+class Signed(Protocol):
+    """What typical errors of a prediction are judged by."""
 
     @property
     def mean_energy(self) -> float:
@@ -44,6 +41,14 @@ class Judged(Protocol):
         """Above 1 foreign."""
 
 
+class Judged(Signed, Protocol):
+    """What errors of its density of states are judged by: parts of `inscape.structure_model.Structure`."""
+
+    @property
+    def partial_dos(self) -> Array:
+        """Shape (n_atoms, n_energy), 1/meV, on the native grid."""
+
+
 @dataclass(frozen=True)
 class Doubts:
     """What was learned of errors; where nothing was, nothing is said.
@@ -52,20 +57,22 @@ class Doubts:
     each thermodynamic function and each of the ``temperatures``, K, coefficients of `signs` for the logarithm of a
     share.
     ``dos``: ``line``, coefficients of `bin_signs`, and ``below`` and ``above``, how many times the error that the line
-    expects the density of states may be lower and higher.
+    expects the density of states may be lower and higher. ``maps``: of each kind of map, its error over the standard
+    deviation of the networks.
     """
 
     errors: Mapping[str, Sequence[float]] = field(default_factory=dict)
     stretch: Mapping[str, Any] = field(default_factory=dict)
     dos: Mapping[str, Any] = field(default_factory=dict)
+    maps: Mapping[str, float] = field(default_factory=dict)
 
     @classmethod
     def read(cls, path: Path) -> Doubts:
         """Those of a file of `inscape.calibration.calibrate`; none if there is no such file."""
         known = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
-        return cls(known.get("errors", {}), known.get("stretch", {}), known.get("dos", {}))
+        return cls(**{f.name: known[f.name] for f in fields(cls) if f.name in known})
 
-    def expected_error(self, structure: Judged, kinds: Sequence[str]) -> dict[str, float]:
+    def expected_error(self, structure: Signed, kinds: Sequence[str]) -> dict[str, float]:
         """Typical errors of a prediction.
 
         ``dos_w1_meV``: Wasserstein-1 distance of the density of states; ``powder_cut_cosine`` and
@@ -78,7 +85,7 @@ class Doubts:
                 found[name] = max(0.0, 1 - error) if name.endswith("cosine") else error
         return found
 
-    def shares(self, structure: Judged) -> tuple[dict[str, Array], Array]:
+    def shares(self, structure: Signed) -> tuple[dict[str, Array], Array]:
         """By what share energies may be wrong as far as thermodynamic functions show it, nine times out of ten less.
 
         Returns
@@ -112,7 +119,17 @@ class Doubts:
         return np.minimum(self.dos["below"] * size, total), self.dos["above"] * size
 
 
-def signs(structure: Judged) -> Array:
+def around(total: Array, energy: Array, band: tuple[Array, Array]) -> tuple[Array, Array]:
+    """Lower and upper end of what holds a density of states, shape (n,), at energies (n,), meV.
+
+    ``band`` is that of `Doubts.dos_band`, on the native grid.
+    """
+    native = centres(native_energy_edges())
+    below, above = (np.interp(energy, native, part) for part in band)
+    return np.maximum(total - below, 0.0), total + above
+
+
+def signs(structure: Signed) -> Array:
     """What errors of a crystal are judged by, shape (4,): 1, logarithms of disagreement, novelty and mean energy."""
     judged = structure.disagreement, structure.novelty, structure.mean_energy
     return np.array([1.0, *np.log(np.maximum(judged, 1e-4))])

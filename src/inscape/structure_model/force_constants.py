@@ -17,6 +17,7 @@ from inscape.lattice.force_constants import COULOMB
 from inscape.potentials import AtomFeatures, NequixFeatures, neighbours
 from inscape.potentials.nequix import CUTOFF
 from inscape.structure_model.charges import ChargeNetwork
+from inscape.structure_model.doubts import CALIBRATIONS, Doubts
 from inscape.structure_model.geometry import geometry
 from inscape.structure_model.model import networks_in
 from inscape.structure_model.network import gather
@@ -31,13 +32,15 @@ class PairForceConstants:
     """What the models say of one crystal.
 
     ``pairs`` (2, n_pairs) and ``ways`` (n_pairs, 3), Å, of `neighbours`; ``members`` (n_networks, n_pairs, 3, 3),
-    eV/Å², of each network; ``disagreement``, meV, how far the networks' energies of modes are from their mean;
-    ``charges`` as phonopy has them, None in a crystal of one element, where there are none.
+    eV/Å², of each network; ``mean_energy``, meV, of the modes at two wave vectors, and ``disagreement``, meV, how far
+    the networks' energies there are from their mean; ``charges`` as phonopy has them, None in a crystal of one element,
+    where there are none.
     """
 
     pairs: NDArray[np.int64]
     ways: NDArray[np.float64]
     members: NDArray[np.float64]
+    mean_energy: float
     disagreement: float
     charges: Mapping[str, Any] | None
 
@@ -68,6 +71,7 @@ class ForceConstantModel:
         self.pairs = networks_in(*pairs, ForceConstantNetwork)
         self.charges = networks_in(*charges, ChargeNetwork)
         self.digests = {"force_constants": pairs[1].digest, "charges": charges[1].digest}
+        self.doubts = Doubts.read(Path(folder) / CALIBRATIONS["force-constants"])
 
     @torch.inference_mode()
     def __call__(
@@ -99,12 +103,15 @@ class ForceConstantModel:
             both = [network(atoms, known.tensors[1]) for network in self.charges]
             born, dielectric = (torch.stack(parts).mean(dim=0).double().numpy() for parts in zip(*both, strict=True))
             charges = {"born": born, "dielectric": dielectric[0], "factor": COULOMB}
-        apart = disagreement(members, of_atoms, atoms.masses, _two_waves(crystal))
-        return PairForceConstants(pairs, ways, members.double().numpy(), apart, charges)
+        energies = mode_energies(members, of_atoms, atoms.masses, _two_waves(crystal))
+        apart = (energies - energies.mean(dim=0)).abs().mean()
+        return PairForceConstants(
+            pairs, ways, members.double().numpy(), float(energies.mean()), float(apart), charges
+        )
 
 
-def disagreement(members: Tensor, pairs: Pairs, masses: Tensor, q: Tensor) -> float:
-    """Mean distance of the networks' energies of modes, in their order, from the mean over the networks, meV.
+def mode_energies(members: Tensor, pairs: Pairs, masses: Tensor, q: Tensor) -> Tensor:
+    """Energies of modes in their order, without dipoles, (n_networks, n_q, n_modes), meV, negative if imaginary.
 
     Parameters
     ----------
@@ -114,8 +121,8 @@ def disagreement(members: Tensor, pairs: Pairs, masses: Tensor, q: Tensor) -> fl
         Wave vectors, shape (n_q, 3), Cartesian, 1/Å.
     """
     square = torch.stack([torch.linalg.eigvalsh(dynamical_matrices(one, pairs, masses, q)) for one in members])
-    energies = square.sign() * square.abs().sqrt() * MODE_ENERGY
-    return float((energies - energies.mean(dim=0)).abs().mean())
+    energies: Tensor = square.sign() * square.abs().sqrt() * MODE_ENERGY
+    return energies
 
 
 def _two_waves(crystal: Crystal) -> Tensor:

@@ -15,9 +15,10 @@ from torch import Tensor, nn
 
 from inscape.autoencoders import load
 from inscape.errors import WeightsError
+from inscape.metrics import mean_energy
 from inscape.potentials import AtomFeatures, NequixFeatures
 from inscape.spectra import centres, native_energy_edges
-from inscape.structure_model.doubts import CALIBRATION, Doubts
+from inscape.structure_model.doubts import CALIBRATIONS, Doubts
 from inscape.structure_model.field import FieldNetwork, Springs
 from inscape.structure_model.geometry import Geometry, geometry
 from inscape.structure_model.network import Atoms, DosNetwork, gather
@@ -62,9 +63,7 @@ class Structure:
     @property
     def mean_energy(self) -> float:
         """Of the modes, meV."""
-        edges = native_energy_edges()
-        area = self.partial_dos.sum(axis=0) * np.diff(edges)
-        return float(area @ centres(edges) / area.sum())
+        return mean_energy(self.partial_dos.sum(axis=0), native_energy_edges())
 
     @torch.inference_mode()
     def density(self, wave_vectors: Array, code: Array | None = None) -> Array:
@@ -121,7 +120,7 @@ class StructureModel:
         self.autoencoders: dict[str, Any] = {
             k: load(folder / f"autoencoder-{k}.safetensors") for k in ("dos", "powder")
         }
-        self.doubts = Doubts.read(folder / CALIBRATION)
+        self.doubts = Doubts.read(folder / CALIBRATIONS["code"])
         self.digests = {"dos": self.header.digest, "powder": powder_digest, "crystal": header.digest}
 
     @torch.inference_mode()
