@@ -1,5 +1,8 @@
 """Force constants in one pass: symmetries of the network, folding into a supercell, training, the road to spectra."""
 
+import copy
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -16,9 +19,10 @@ from inscape.lattice.dipoles import dipole_matrices, screened_splitting
 from inscape.library import Library
 from inscape.potentials import N_FEATURES, neighbours
 from inscape.potentials.nequix import CUTOFF
-from inscape.simulation import predicted_force_constants
-from inscape.structure_model import train_structure
+from inscape.simulation import direct, predicted_force_constants
+from inscape.structure_model import shipped_model, train_structure
 from inscape.structure_model.charges import ChargeNetwork
+from inscape.structure_model.doubts import Doubts
 from inscape.structure_model.dynamics import (
     DynamicsSamples,
     energy_errors,
@@ -27,7 +31,7 @@ from inscape.structure_model.dynamics import (
     pair_error,
     prepare,
 )
-from inscape.structure_model.force_constants import shipped_force_constant_model
+from inscape.structure_model.force_constants import ForceConstantModel, shipped_force_constant_model
 from inscape.structure_model.pairs import Pairs
 from inscape.structure_model.pairs import dynamical_matrices as bloch_sum
 from inscape.structures import Crystal, read_structure
@@ -36,6 +40,7 @@ from inscape.units import MODE_ENERGY
 
 CRYSTAL = read_structure(QUARTZ.atoms)
 TURN = np.array([[0.36, 0.48, -0.8], [-0.8, 0.6, 0.0], [0.48, 0.64, 0.6]])
+CALL = ForceConstantModel.__call__
 Q = np.array([[0.0, 0.0, 0.0], [0.13, 0.21, -0.07], [0.5, 0.0, 0.0]])
 
 
@@ -174,6 +179,58 @@ def test_a_molecule_turns_freely():
     (square,) = np.linalg.eigvalsh(get_dynamical_matrices_at_qpoints(mended.phonopy.dynamical_matrix, np.zeros((1, 3))))
     assert np.sort(np.abs(square))[5] < 1e-8
     assert np.sort(np.abs(square))[6] > 1e-2
+
+
+# ---------------------------------------------------------------------------------------------------------------- roads
+
+
+def constant_errors(size):
+    """What was learned where the density of states of every crystal is wrong by so much, meV."""
+    return Doubts(errors={"dos_w1_meV": [np.log(size), 0, 0, 0]})
+
+
+@pytest.mark.parametrize(("by_codes", "by_constants", "engine"), [(2, 1, "direct (force constants)"), (1, 2, "direct")])
+def test_auto_takes_the_road_of_smaller_errors(monkeypatch, by_codes, by_constants, engine):
+    monkeypatch.setattr(shipped_model(), "doubts", constant_errors(by_codes))
+    monkeypatch.setattr(shipped_force_constant_model(), "doubts", constant_errors(by_constants))
+    found = predict(QUARTZ.atoms, road="auto", kinds=["dos"])
+    assert found.dataset.attrs["engine"] == engine
+    assert found.dataset.attrs["expected_dos_w1_meV"] == pytest.approx(1)
+
+
+def test_auto_takes_the_only_road_that_can(monkeypatch):
+    monkeypatch.setattr(shipped_force_constant_model(), "doubts", constant_errors(1000))
+    found = predict(QUARTZ.atoms, road="auto", kinds=["dos"], isotopes={"O": 18})
+    assert found.dataset.attrs["engine"] == "direct (force constants)"
+
+
+def test_maps_have_standard_errors_of_the_ensemble(monkeypatch):
+    """Two networks of which one is 10 % stiffer: the maps differ where branches are, and the scale is a factor."""
+    known = shipped_force_constant_model()
+    stiff = copy.copy(known)
+
+    def two(crystal, features=None, polar=None):
+        found = known(crystal, features, polar)
+        return replace(found, members=np.stack([found.tensors, 1.1 * found.tensors]))
+
+    monkeypatch.setattr(direct, "shipped_force_constant_model", lambda: stiff)
+    monkeypatch.setattr(ForceConstantModel, "__call__", lambda self, *a: two(*a) if self is stiff else CALL(self, *a))
+    options = {"road": "force-constants", "kinds": ["powder"], "de": 2.0, "dq": 1.0, "uncertainty": True}
+    once, twice = {}, {}
+    for factor, kept in ((1.0, once), (2.0, twice)):
+        stiff.doubts = Doubts(maps={"powder": factor})
+        kept["found"] = predict(QUARTZ.atoms, **options).dataset
+    error = once["found"]["powder_uncertainty"]
+    assert error.dims == ("q", "energy")
+    assert error.attrs["units"] == once["found"]["powder"].attrs["units"]
+    assert float(error.min()) >= 0
+    assert 0.01 < float(error.mean() / once["found"]["powder"].mean()) < 2
+    np.testing.assert_allclose(twice["found"]["powder_uncertainty"], 2 * error)
+
+
+def test_codes_have_no_standard_errors_of_maps():
+    with pytest.raises(DataError, match="take the road force-constants"):
+        predict(QUARTZ.atoms, uncertainty=True)
 
 
 def test_what_is_written_is_read_back_by_phonopy_and_euphonic(tmp_path):

@@ -90,8 +90,8 @@ def predict_many(
     road
         "code": densities of states and the codes of maps, decoded; milliseconds. "force-constants": the force constants
         of all pairs of atoms, and from these exact lattice dynamics, with sharp branches and with any isotopes; tenths
-        of a second. "auto": for each crystal the one whose typical errors, as learned from tuning crystals, are smaller;
-        ``engine`` says which it was.
+        of a second. "auto": for each crystal the one whose typical errors, as learned from tuning crystals, are
+        smaller; ``engine`` says which it was.
     uncertainty
         Give standard errors of maps, ``powder_uncertainty`` and ``crystal_uncertainty``, from the ensemble of networks
         of force constants, each of which is rendered; not by codes.
