@@ -35,8 +35,6 @@ class Task(ABC):
     """What is learned: targets, a network, and what is small if it is good."""
 
     parameters: dict[str, Any]
-    stored: ClassVar[torch.dtype] = torch.float16
-    """Type in which matrices of weights are written."""
 
     @abstractmethod
     def network(self) -> Any:
@@ -73,7 +71,6 @@ class DosTask(SpectraTask):
     """Atom-resolved density of states."""
 
     kind = "dos"
-    stored = torch.int8
 
     def __init__(self, width: int, depth: int, n_components: int, folder: Path) -> None:
         edges = native_energy_edges()
@@ -185,8 +182,6 @@ class CrystalTask(SpectraTask):
 
 class DynamicsTask(Task):
     """Something that is learned from the force constants in the archives."""
-
-    stored = torch.int8
 
     def prepare(self, library: Library, names: Sequence[str], archives: Archives, progress: Progress | None) -> None:
         """Derive features and targets that are not there yet."""

@@ -231,7 +231,7 @@ def train_structure(
         seed=random_state,
         extra={"tuning_loss": losses, "n_learn": len(training)},
     )
-    save_weights(path, tensors, header, dtype=task.stored)
+    save_weights(path, tensors, header, dtype=torch.int8)
     if minutes is None:
         _forget(checkpoints)
     return path
