@@ -9,7 +9,7 @@ import pytest
 from crystals import FEW, QUARTZ, SILICON, ZINC_OXIDE
 from inscape import calibration, evaluation
 from inscape.calibration import TEMPERATURES, calibrate, held
-from inscape.errors import DataError
+from inscape.errors import DataError, WeightsError
 from inscape.evaluation import (
     Baselines,
     Evaluation,
@@ -206,6 +206,14 @@ def test_where_nothing_was_calibrated_nothing_is_said(library, model, tmp_path):
     assert doubts.shares(structure)[0] == {}
     assert doubts.dos_band(structure) is None
     assert where(structure, doubts, structure.partial_dos, library.crystal(QUARTZ.id).masses) == {}
+
+
+@pytest.mark.parametrize("text", ["{", "[]", '{"log_error": {}}'])
+def test_a_calibration_of_another_version_is_refused(text, tmp_path):
+    path = tmp_path / "calibration.json"
+    path.write_text(text)
+    with pytest.raises(WeightsError, match="make one with: inscape train calibration"):
+        Doubts.read(path)
 
 
 def test_intervals_hold_what_they_were_calibrated_on(library, calibrated):

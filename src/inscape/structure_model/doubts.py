@@ -7,13 +7,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
+from inscape.errors import WeightsError
 from inscape.spectra import centres, native_energy_edges
 
 Array = NDArray[np.floating]
@@ -68,9 +69,23 @@ class Doubts:
 
     @classmethod
     def read(cls, path: Path) -> Doubts:
-        """Those of a file of `inscape.calibration.calibrate`; none if there is no such file."""
-        known = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
-        return cls(**{f.name: known[f.name] for f in fields(cls) if f.name in known})
+        """Those of a file of `inscape.calibration.calibrate`; none if there is no such file.
+
+        Raises
+        ------
+        WeightsError
+            It is damaged or of another version.
+        """
+        if not path.exists():
+            return cls()
+        try:
+            known = json.loads(path.read_text(encoding="utf-8"))
+            return cls(known["errors"], known["stretch"], known["dos"], known.get("maps", {}))
+        except (ValueError, KeyError, TypeError) as error:
+            raise WeightsError(
+                f"{path} is no calibration of this version of inscape ({type(error).__name__}: {error}); make one with: "
+                "inscape train calibration --library LIBRARY"
+            ) from None
 
     def expected_error(self, structure: Signed, kinds: Sequence[str]) -> dict[str, float]:
         """Typical errors of a prediction.
