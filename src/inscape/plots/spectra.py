@@ -43,8 +43,8 @@ def plot_dos(dataset: xr.Dataset, ax: Axes | None = None) -> Axes:
         below = above
     ax.plot(energy, below, color=INK, linewidth=0.9, label="total")
     if "dos_lower" in dataset:
-        ends = (dataset[name].values for name in ("dos_lower", "dos_upper"))
-        ax.fill_between(energy, *ends, color=INK, alpha=BAND, linewidth=0, label=HELD)
+        low, high = (dataset[name].values for name in ("dos_lower", "dos_upper"))
+        ax.fill_between(energy, low, high, color=INK, alpha=BAND, linewidth=0, label=HELD)
     ax.set(xlim=_limits(dataset, "energy"), ylim=(0, None))
     ax.set(xlabel=label_of(dataset, "energy", "Energy"), ylabel=label_of(dataset, "dos", "Density of states"))
     ax.legend(frameon=False, fontsize="small")
