@@ -8,7 +8,7 @@ import httpx2
 import numpy as np
 import pytest
 
-from browser import chromium
+from browser import chromium, quiet
 from inscape.results import Prediction
 from webservice import COPPER, QUARTZ, listening, numbers
 
@@ -18,7 +18,7 @@ SOURCES = [path for path in STATIC.rglob("*") if path.suffix in TEXTS and path.p
 TOTAL = "() => { const all = document.getElementById('dos').data.at(-1); return [[...all.x], [...all.y]]; }"
 NUMBERS = "id => document.getElementById(id).data[0].customdata.map(row => Array.from(row, v => isNaN(v) ? null : v))"
 VIEWS = {"map": "#decoded .main-svg", "measurement": "#upload-form", "jobs": "#jobs p"}
-LONG = 120_000  # ms; machines of tests are slow
+LONG = 400_000  # ms; machines of tests are slow
 
 
 @pytest.fixture(scope="module")
@@ -45,6 +45,7 @@ def page(browser, address):
     page.on("pageerror", lambda error: errors.append(str(error)))
     page.on("console", lambda message: "Content Security Policy" in message.text and errors.append(message.text))
     page.goto(f"{address}/")
+    page.locator("#examples button").first.wait_for()  # the page listens
     yield page
     context.close()
     assert [url for url in asked if not url.startswith((address, "data:", "blob:"))] == []
@@ -61,12 +62,6 @@ def predicted(page, text=QUARTZ, name="quartz.cif"):
     upload(page, text, name)
     quiet(page, "#single .cbtitle")
     return re.search(r"#/result/([\w-]+)", page.url)[1]
-
-
-def quiet(page, selector):
-    """Wait until something is drawn and nothing is under way any more."""
-    page.locator(selector).first.wait_for(state="attached")
-    page.locator("#busy").wait_for(state="hidden")
 
 
 def drawn(page, plot):
