@@ -15,7 +15,7 @@ import { keepRecent } from "../recent.js";
 import { banksOf, dosOf, heatOf, load, loadSeen, powderOf } from "../result.js";
 import { settingsOf } from "../settings.js";
 import { followJob, showFigures, startSimulate, stopFollowing } from "../simulate.js";
-import { drawSlice, showPlane, startSingle } from "../single.js";
+import { drawSlice, forgetPlane, showPlane, startSingle } from "../single.js";
 import { startStructure } from "../structure.js";
 import { showDownloads } from "../taking.js";
 import { colour } from "../theme.js";
@@ -203,6 +203,7 @@ export async function open(next, about) {
   result = await load(place.id, settings());
   beside = null;
   byId("beside").hidden = true;
+  forgetPlane();
   for (const name of ["look", "cut", "single", "simulate", "structure"]) clearError(byId(`${name}-error`));
   byId("welcome").hidden = true;
   byId("result").hidden = byId("cell-card").hidden = false;
