@@ -137,12 +137,12 @@ const redraw = latest(async () => {
   });
 });
 
-const KEPT = ["dos", "partial_dos", "dos_lower", "dos_upper", "heat_capacity", "heat_capacity_error"];
+const OF_DOS = ["dos", "partial_dos", "dos_lower", "dos_upper", "heat_capacity", "heat_capacity_error"];
 
 // A result with the spectra that were loaded anew in place of those it had of that kind.
 function newer(before, { axes, variables, reproduce, notes }) {
-  const kept = KEPT.filter((name) => before.variables[name]).map((name) => [name, before.variables[name]]);
-  return { axes: { ...before.axes, ...axes }, variables: { ...variables, ...Object.fromEntries(kept) }, reproduce, notes };
+  const same = OF_DOS.filter((name) => before.variables[name]).map((name) => [name, before.variables[name]]);
+  return { axes: { ...before.axes, ...axes }, variables: { ...variables, ...Object.fromEntries(same) }, reproduce, notes };
 }
 
 async function layBeside(id) {
