@@ -8,13 +8,14 @@ if TYPE_CHECKING:
     from inscape.lattice.displacements import Displacements, check_repetitions, displace, repetitions_of_length
     from inscape.lattice.exchange import from_euphonic, spectrum_from_euphonic, spectrum_to_euphonic, to_euphonic
     from inscape.lattice.force_constants import ForceConstants, from_phonopy
-    from inscape.lattice.modes import Modes, mesh_spacing, modes_at, modes_on_mesh
+    from inscape.lattice.modes import COARSE_MESH, Modes, mesh_spacing, modes_at, modes_on_mesh
     from inscape.lattice.pairs import from_pairs, reverse_pairs
     from inscape.lattice.reading import is_calculation, read_born_charges, read_force_constants
     from inscape.lattice.targets import DynamicsTargets
     from inscape.lattice.writing import write_phonopy
 
 __all__ = [
+    "COARSE_MESH",
     "Displacements",
     "DynamicsTargets",
     "ForceConstants",
@@ -47,7 +48,7 @@ _HOME = {
         "convergence": ("boundary_share",),
         "displacements": ("Displacements", "check_repetitions", "displace", "repetitions_of_length"),
         "exchange": ("from_euphonic", "spectrum_from_euphonic", "spectrum_to_euphonic", "to_euphonic"),
-        "modes": ("Modes", "mesh_spacing", "modes_at", "modes_on_mesh"),
+        "modes": ("COARSE_MESH", "Modes", "mesh_spacing", "modes_at", "modes_on_mesh"),
         "pairs": ("from_pairs", "reverse_pairs"),
         "writing": ("write_phonopy",),
         "targets": ("DynamicsTargets",),
