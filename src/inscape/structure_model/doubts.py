@@ -76,8 +76,8 @@ class Doubts:
             return cls(known["errors"], known["stretch"], known["dos"])
         except (ValueError, KeyError, TypeError) as error:
             raise WeightsError(
-                f"{path} is no calibration of this version of inscape ({type(error).__name__}: {error}); make one with: "
-                "inscape train calibration --library LIBRARY"
+                f"{path} is no calibration of this version of inscape ({type(error).__name__}: {error}); make one "
+                "with: inscape train calibration --library LIBRARY"
             ) from None
 
     def expected_error(self, structure: Judged, kinds: Sequence[str]) -> dict[str, float]:
