@@ -79,7 +79,7 @@ def test_intervals_are_shaded():
     dos = np.full(40, 6 / 40)
     known = build(dos_band=(0.5 * dos, 2 * dos), stretch=(dict.fromkeys(MEANINGS, np.full(2, 0.1)), np.array([1, 9.0])))
     ax = plots.plot_dos(known)
-    assert "holds 9 of 10" in [t.get_text() for t in ax.get_legend().get_texts()]
+    assert "holds 9 of 10 bins" in [t.get_text() for t in ax.get_legend().get_texts()]
     y = ax.collections[-1].get_paths()[0].vertices[:, 1]
     np.testing.assert_allclose([y.min(), y.max()], [3 / 40, 12 / 40])
     assert len(plots.plot_heat_capacity(known).collections) == 1

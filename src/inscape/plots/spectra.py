@@ -27,7 +27,7 @@ Array = NDArray[np.floating]
 BAND = 0.25
 """Opacity of what holds the truth nine times out of ten."""
 
-HELD = "holds 9 of 10"
+HELD = "holds 9 of 10 bins"
 
 
 def plot_dos(dataset: xr.Dataset, ax: Axes | None = None) -> Axes:
@@ -47,7 +47,7 @@ def plot_dos(dataset: xr.Dataset, ax: Axes | None = None) -> Axes:
         ax.fill_between(energy, low, high, color=INK, alpha=BAND, linewidth=0, label=HELD)
     ax.set(xlim=_limits(dataset, "energy"), ylim=(0, None))
     ax.set(xlabel=label_of(dataset, "energy", "Energy"), ylabel=label_of(dataset, "dos", "Density of states"))
-    ax.legend(frameon=False, fontsize="small")
+    ax.legend(facecolor="white", framealpha=0.85, edgecolor="none", fontsize="small")
     return titled(ax, "Density of states")
 
 
