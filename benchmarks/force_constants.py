@@ -69,6 +69,7 @@ def compare(
     spectra, plane = foretold.spectra, foretold.spectra.plane
     record = {"n_atoms": truth.crystal.n_atoms, "has_born": float(truth.has_born), **foretold.seconds}
     record |= {"novelty": foretold.novelty, "disagreement": foretold.disagreement, "imaginary": spectra.imaginary}
+    record["stabilised"] = foretold.stabilised
     record |= {f"dos {key}": value for key, value in dos_record(truth, spectra.partial_dos).items()}
     record["mean energy, signed"] = foretold.mean_energy - mean_energy(
         truth.partial_dos.sum(axis=0), native_energy_edges()
@@ -92,8 +93,9 @@ def table(records: list[dict[str, float]]) -> str:
                 columns[key].append(value)
     lines = [f"{len(records)} crystals", "| figure | mean | median |", "|---|---|---|"]
     lines += [f"| {key} | {np.nanmean(v):.3f} | {np.nanmedian(v):.3f} |" for key, v in columns.items()]
-    unstable = np.mean(np.array(columns["imaginary"]) > 0.005)
-    return "\n".join([*lines, f"more than 0.5 % of modes imaginary: {unstable:.1%} of crystals"])
+    for key, words in (("stabilised", "made real at the wave vectors of the supercell"), ("imaginary", "imaginary")):
+        lines.append(f"more than 0.5 % of modes {words}: {np.mean(np.array(columns[key]) > 0.005):.1%} of crystals")
+    return "\n".join(lines)
 
 
 if __name__ == "__main__":

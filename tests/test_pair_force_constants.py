@@ -14,8 +14,8 @@ from crystals import FEW, MATERIALS, QUARTZ, ElementFeatures, force_constants_of
 from inscape import predict
 from inscape.cli import app
 from inscape.errors import DataError, LibraryError
-from inscape.lattice import DynamicsTargets, from_pairs, modes_at, read_force_constants, write_phonopy
-from inscape.lattice.dipoles import dipole_matrices, screened_splitting
+from inscape.lattice import DynamicsTargets, from_pairs, modes_at, read_force_constants, stabilised, write_phonopy
+from inscape.lattice.dipoles import commensurate_points, dipole_matrices, screened_splitting
 from inscape.library import Library
 from inscape.potentials import N_FEATURES, neighbours
 from inscape.potentials.nequix import CUTOFF
@@ -231,6 +231,26 @@ def test_maps_have_standard_errors_of_the_ensemble(monkeypatch):
 def test_codes_have_no_standard_errors_of_maps():
     with pytest.raises(DataError, match="take the road force-constants"):
         predict(QUARTZ.atoms, uncertainty=True)
+
+
+def test_what_is_imaginary_becomes_real_and_all_else_stays():
+    """Arbitrary force constants: energies at the wave vectors of the supercell lose their sign, and nothing more."""
+    before = from_pairs(CRYSTAL, *exchangeable(CRYSTAL))
+    made = stabilised(before)
+    q = commensurate_points(before.phonopy.dynamical_matrix)
+    there = np.any(q != 0, axis=1)
+    was, now = (np.sort(modes_at(f, q[there], np.ones(there.sum())).energies) for f in (before, made.force_constants))
+    np.testing.assert_allclose(now, np.sort(np.abs(was)), atol=2e-3)
+    assert made.lowest == pytest.approx(was.min(), abs=1e-4)
+    assert made.share == pytest.approx((was < -0.4).mean(), abs=0.05)
+    np.testing.assert_allclose(made.force_constants.array.sum(axis=1), 0, atol=1e-9)
+
+
+def test_stable_force_constants_are_left_alone():
+    before = force_constants_of(QUARTZ)
+    made = stabilised(before)
+    assert made.force_constants is before
+    assert (made.share, made.lowest) == (0, 0)
 
 
 def test_what_is_written_is_read_back_by_phonopy_and_euphonic(tmp_path):

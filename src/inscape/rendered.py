@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from inscape.evaluation import Truth
-from inscape.lattice import ForceConstants, from_pairs
+from inscape.lattice import ForceConstants, Stabilised, from_pairs, stabilised
 from inscape.library import render
 from inscape.library.render import RenderSettings
 from inscape.metrics import mean_energy
@@ -51,13 +51,15 @@ class Rendered:
 class Foretold:
     """What the networks of force constants say of a library crystal.
 
-    Where the library has no Born charges, none are predicted. ``seconds`` by what they were spent on.
+    Where the library has no Born charges, none are predicted. ``stabilised`` is the share of modes that were made real;
+    ``seconds`` by what they were spent on.
     """
 
     truth: Truth
     found: PairForceConstants
     force_constants: ForceConstants
     spectra: Rendered
+    stabilised: float
     novelty: float
     seconds: Mapping[str, float]
 
@@ -68,17 +70,18 @@ class Foretold:
         (features,) = model.features([truth.crystal])
         found = model(truth.crystal, features, polar=truth.has_born)
         clock.append(time.perf_counter())
-        force_constants = _folded(truth, found, found.tensors)
+        made = _folded(truth, found, found.tensors)
         clock.append(time.perf_counter())
-        spectra = Rendered.of(truth, force_constants)
+        spectra = Rendered.of(truth, made.force_constants)
         clock.append(time.perf_counter())
         seconds = dict(zip(("forward", "folding", "rendering"), np.diff(clock).tolist(), strict=True))
         novelty = judge.novelty_of([truth.crystal], [features])[0]
-        return cls(truth, found, force_constants, spectra, novelty, seconds)
+        return cls(truth, found, made.force_constants, spectra, made.share, novelty, seconds)
 
     def members(self) -> list[Rendered]:
         """Spectra of the force constants of each network."""
-        return [Rendered.of(self.truth, _folded(self.truth, self.found, tensors)) for tensors in self.found.members]
+        made = [_folded(self.truth, self.found, tensors) for tensors in self.found.members]
+        return [Rendered.of(self.truth, one.force_constants) for one in made]
 
     @property
     def partial_dos(self) -> Array:
@@ -96,5 +99,5 @@ class Foretold:
         return self.found.disagreement
 
 
-def _folded(truth: Truth, found: PairForceConstants, tensors: Array) -> ForceConstants:
-    return from_pairs(truth.crystal, found.pairs, found.ways, tensors, found.charges)
+def _folded(truth: Truth, found: PairForceConstants, tensors: Array) -> Stabilised:
+    return stabilised(from_pairs(truth.crystal, found.pairs, found.ways, tensors, found.charges))

@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from inscape.lattice.modes import COARSE_MESH, Modes, mesh_spacing, modes_at, modes_on_mesh
     from inscape.lattice.pairs import from_pairs, reverse_pairs
     from inscape.lattice.reading import is_calculation, read_born_charges, read_force_constants
+    from inscape.lattice.stability import Stabilised, stabilised
     from inscape.lattice.targets import DynamicsTargets
     from inscape.lattice.writing import write_phonopy
 
@@ -20,6 +21,7 @@ __all__ = [
     "DynamicsTargets",
     "ForceConstants",
     "Modes",
+    "Stabilised",
     "boundary_share",
     "charges_on",
     "check_repetitions",
@@ -37,6 +39,7 @@ __all__ = [
     "reverse_pairs",
     "spectrum_from_euphonic",
     "spectrum_to_euphonic",
+    "stabilised",
     "to_euphonic",
     "write_phonopy",
 ]
@@ -51,6 +54,7 @@ _HOME = {
         "modes": ("COARSE_MESH", "Modes", "mesh_spacing", "modes_at", "modes_on_mesh"),
         "pairs": ("from_pairs", "reverse_pairs"),
         "writing": ("write_phonopy",),
+        "stability": ("Stabilised", "stabilised"),
         "targets": ("DynamicsTargets",),
         "reading": ("is_calculation", "read_born_charges", "read_force_constants"),
     }.items()

@@ -8,12 +8,12 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from inscape.lattice import ForceConstants, from_pairs
+from inscape.lattice import from_pairs, stabilised
 from inscape.potentials import AtomFeatures
 from inscape.results import Prediction, novelty_warning, with_uncertainties
 from inscape.settings import SpectraSettings
 from inscape.simulation.computed import Computed, Modelled
-from inscape.simulation.spectra import spectra_of
+from inscape.simulation.spectra import WORST_IMAGINARY, spectra_of
 from inscape.structure_model import shipped_model
 from inscape.structure_model.force_constants import PairForceConstants, shipped_force_constant_model
 from inscape.structure_model.novelty import THRESHOLD
@@ -27,8 +27,8 @@ DIRECT = "direct"
 ENGINE = "direct (force constants)"
 
 UNSTABLE = (
-    "a failure of the model rather than of the crystal, where this is known to be stable; take the road code, or "
-    "inscape simulate with a potential"
+    "a failure of the model rather than of the crystal, where this is known to be stable; where it is not, inscape "
+    "simulate with a potential says more"
 )
 """What imaginary modes of predicted force constants mean."""
 
@@ -63,29 +63,36 @@ class Predicted:
         known = features or model.features([usual])[0]
         return cls(crystal, model(usual, known), shipped_model().novelty_of([usual], [known])[0])
 
-    def mean(self) -> ForceConstants:
+    def mean(self) -> Computed:
         """Force constants, mean over the networks."""
-        return self._folded(self.found.tensors)
+        return self._computed(self.found.tensors)
 
-    def members(self) -> list[ForceConstants]:
+    def members(self) -> list[Computed]:
         """Force constants of each network."""
-        return [self._folded(tensors) for tensors in self.found.members]
+        return [self._computed(tensors) for tensors in self.found.members]
 
-    def _folded(self, tensors: Array) -> ForceConstants:
-        return from_pairs(self.crystal, self.found.pairs, self.found.ways, tensors, self.found.charges)
-
-    def computed(self, force_constants: ForceConstants) -> Computed:
-        """Force constants with what is to be said of them."""
-        words, model = novelty_warning(self.novelty, THRESHOLD), shipped_force_constant_model()
+    def _computed(self, tensors: Array) -> Computed:
+        """Force constants, made stable, with what is to be said of them."""
+        folded = from_pairs(self.crystal, self.found.pairs, self.found.ways, tensors, self.found.charges)
+        made = stabilised(folded)
+        words = [novelty_warning(self.novelty, THRESHOLD)]
+        if made.share > WORST_IMAGINARY:
+            words.append(
+                f"{made.share:.1%} of the modes at the wave vectors of the supercell came out imaginary, down to "
+                f"{made.lowest:.1f} meV, and were made real: {UNSTABLE}"
+            )
+        model = shipped_force_constant_model()
         return Computed(
-            force_constants,
+            made.force_constants,
             ENGINE,
-            (words,) if words else (),
+            tuple(word for word in words if word),
             UNSTABLE,
             {
                 "weights": "; ".join(f"{name} {digest}" for name, digest in model.digests.items()),
                 "novelty": self.novelty,
                 "novelty_threshold": THRESHOLD,
+                "stabilised_share": made.share,
+                "stabilised_lowest_meV": made.lowest,
             },
             Modelled(self.found.disagreement, self.novelty, model.doubts),
         )
@@ -112,7 +119,7 @@ class Predicted:
         uncertainty
             Give standard errors of maps: those of each network are rendered as well, which takes as long for each.
         """
-        found = spectra_of(self.computed(self.mean()), settings)
+        found = spectra_of(self.mean(), settings)
         return with_uncertainties(found, self._map_errors(found, settings)) if uncertainty else found
 
     def _map_errors(self, found: Prediction, settings: SpectraSettings) -> dict[str, Array]:
@@ -125,7 +132,7 @@ class Predicted:
             return {}
         top, scale = float(found.dataset["energy_edges"].values[-1]), shipped_force_constant_model().doubts.maps
         alike = replace(settings, kinds=kinds, emax=top, instrument=None, ei=None, ef=None, multiphonon=False)
-        maps = [spectra_of(self.computed(one), alike).dataset for one in self.members()]
+        maps = [spectra_of(one, alike).dataset for one in self.members()]
         spread = {kind: np.std([one[kind].values for one in maps], axis=0, ddof=1) for kind in kinds}
         return {kind: scale.get(kind, 1.0) * values for kind, values in spread.items()}
 
@@ -138,5 +145,4 @@ def predicted_force_constants(crystal: Crystal) -> Computed:
     StructureError
         An element that the model does not know.
     """
-    predicted = Predicted.of(crystal)
-    return predicted.computed(predicted.mean())
+    return Predicted.of(crystal).mean()
