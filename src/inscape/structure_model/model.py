@@ -151,7 +151,7 @@ class StructureModel:
         widths = np.diff(edges)
         shares = torch.stack([network(atoms) for network in self.dos])
         mean = np.asarray(shares.mean(dim=0).numpy(), dtype=float)
-        mean = mean / mean.sum(axis=1, keepdims=True) @ _bin_noise_filter()
+        mean = mean / mean.sum(axis=1, keepdims=True) @ bin_noise_filter()
         predicted = np.split(3 * mean / widths, np.cumsum(sizes)[:-1])
         members = np.stack([atoms.sum(s).numpy() * 3 / widths for s in shares])
         partial = predicted if partial_dos is None else list(partial_dos)
@@ -203,7 +203,7 @@ class StructureModel:
 
 
 @lru_cache(maxsize=1)
-def _bin_noise_filter() -> Array:
+def bin_noise_filter() -> Array:
     """Matrix that takes the noise from bin to bin out of predicted shares, shape (n_energy, n_energy), rows of sum 1.
 
     Training judged densities of states smoothed by 1 meV, so finer structure was not learned. The Gaussian is 1.2 bins

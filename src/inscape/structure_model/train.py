@@ -137,6 +137,7 @@ def train_structure(
     library: str | Path,
     *,
     kind: str = "dos",
+    backbone: str = "features",
     members: int = 1,
     width: int = 256,
     depth: int = 2,
@@ -163,10 +164,13 @@ def train_structure(
         "dos": the atom-resolved density of states. "powder": the code of ``autoencoder-powder``, which has to lie
         beside the output, trained before. "crystal": codes of single-crystal maps, with the autoencoder they belong to.
         "force-constants": those of all pairs of atoms; "charges": Born charges and dielectric tensor.
+    backbone
+        "features": a network on what a universal potential knows of each atom. "e3nn": the network of Chen et al.
+        (2021), which learns from elements, masses and neighbours alone, for comparison; "dos" only, and of the total.
     members
         Networks trained alike from other random weights, whose predictions are averaged.
     width, depth
-        Of the network.
+        Of the network; for "e3nn" channels of each rank and gated convolutions.
     n_components
         Length of the code ("crystal" only; the powder code has the autoencoder's).
     precision
@@ -179,22 +183,25 @@ def train_structure(
         Weights of the same kind and shape, trained before on the same crystals, whose networks stand in the file before
         the new ones: so an ensemble grows.
     """
-    if kind not in TASKS:
-        raise DataError(f"kind = {kind!r}; expected one of {', '.join(TASKS)}")
+    name = kind if backbone == "features" else f"{kind}-{backbone}"
+    if name not in TASKS:
+        raise DataError(
+            f"kind = {kind!r} with the backbone {backbone!r}; expected one of {', '.join(TASKS)} (kind, and backbone)"
+        )
     source = Library(library)
     learn, tune = training_ids(source, max_atoms)
-    path = Path(output) if output is not None else WEIGHTS / f"structure-{kind}.safetensors"
+    path = Path(output) if output is not None else WEIGHTS / f"structure-{name}.safetensors"
     checkpoints = [Path(f"{path}.{member}.checkpoint") for member in range(members)]
-    task = TASKS[kind](width, depth, n_components, path.parent)
+    task = TASKS[name](width, depth, n_components, path.parent)
     task.prepare(source, learn + tune, archives, crystal_bar(progress, "features and targets"))
     training, tuning = (task.samples(source, ids) for ids in (learn, tune))
-    begun = load_weights(start, class_name=f"structure-{kind}")[0] if start is not None else {}
-    tensors, first, losses = _trained_before(beside, kind, task.parameters, training.names + tuning.names)
+    begun = load_weights(start, class_name=f"structure-{name}")[0] if start is not None else {}
+    tensors, first, losses = _trained_before(beside, name, task.parameters, training.names + tuning.names)
     for member in range(members):
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(random_state + member)
             network = task.network()
-        network.trunk.standardise(s.features for s in training)
+        task.standardise(network, training)
         if begun:
             network.load_state_dict({name: value.float() for name, value in below(f"{member}.", begun).items()})
         history = fit_network(
@@ -216,14 +223,14 @@ def train_structure(
         )
         losses.append(min(epoch.validation or np.inf for epoch in history))
         tensors |= {f"{first + member}.{name}": value for name, value in network.state_dict().items()}
-    if kind == "dos":
+    if name == "dos":
         assert isinstance(training, Samples)
         assert isinstance(tuning, Samples)
         known = training[:: math.ceil(len(training) / MOST_KNOWN)]
         novelty = Novelty.fit(atoms_of(known), atoms_of(tuning))
         tensors |= {f"novelty.{name}": value for name, value in novelty.state_dict().items()}
     header = Header(
-        class_name=f"structure-{kind}",
+        class_name=f"structure-{name}",
         parameters={"members": first + members, **task.parameters},
         grids={"energy_edges": {"values": native_energy_edges().tolist(), "unit": "meV"}},
         data_digest=names_digest(training.names + tuning.names),
@@ -238,7 +245,7 @@ def train_structure(
 
 
 def _trained_before(
-    path: str | Path | None, kind: str, parameters: dict[str, Any], names: Sequence[str]
+    path: str | Path | None, name: str, parameters: dict[str, Any], names: Sequence[str]
 ) -> tuple[dict[str, Tensor], int, list[float]]:
     """Tensors of the networks in a file, their number, and their losses on the tuning crystals; nothing of no file.
 
@@ -249,7 +256,7 @@ def _trained_before(
     """
     if path is None:
         return {}, 0, []
-    tensors, header = load_weights(path, class_name=f"structure-{kind}")
+    tensors, header = load_weights(path, class_name=f"structure-{name}")
     shape = dict(header.parameters)
     number = shape.pop("members")
     if shape != parameters or set(header.ids) != set(names):
