@@ -221,17 +221,17 @@ def dos_band(cases: Sequence[Case]) -> dict[str, Any]:
         ``dos`` of `inscape.structure_model.doubts.Doubts`.
     """
     native = centres(native_energy_edges())
-    rows, missing, weights = [], [], []
-    for case in cases:
-        bins = BinErrors.of(case.structure.partial_dos, case.true)
-        near = np.abs(native[:, None] - bins.energy).argmin(axis=0)
-        rows.append(bin_signs(case.structure)[near])
-        missing.append(bins.missing * case.structure.mean_energy / (3 * len(case.masses)))
-        weights.append(np.full(len(near), 1 / len(near)))
-    x, lacks, weight = np.concatenate(rows), np.concatenate(missing), np.concatenate(weights)
+    bins = [BinErrors.of(case.structure.partial_dos, case.true) for case in cases]
+    known = [bin_signs(case.structure) for case in cases]
+    near = [np.abs(native[:, None] - b.energy).argmin(axis=0) for b in bins]
+    x = np.concatenate([own[n] for own, n in zip(known, near, strict=True)])
+    units = [case.structure.mean_energy / (3 * len(case.masses)) for case in cases]
+    lacks = np.concatenate([b.missing * unit for b, unit in zip(bins, units, strict=True)])
+    weight = np.concatenate([np.full(len(n), 1 / len(n)) for n in near])
     root = np.sqrt(weight)
     line = _line(x * root[:, None], np.log(np.abs(lacks) + LEVEL_FLOOR) * root)
-    score = lacks / np.exp(x @ line)
+    sizes = [np.interp(b.energy, native, np.exp(own @ line)) for b, own in zip(bins, known, strict=True)]
+    score = lacks / np.concatenate(sizes)
     order = np.argsort(score)
     below, above = np.interp([0.5 - COVERED / 2, 0.5 + COVERED / 2], _middles(weight[order]), score[order])
     return {"line": line.tolist(), "below": max(0.0, -float(below)), "above": max(0.0, float(above))}

@@ -80,7 +80,7 @@ class BinErrors:
         """Of predicted and true partial densities of states, shape (n_atoms, n_energy), native grid."""
         native, edges = native_energy_edges(), uniform_edges(NATIVE_ENERGY_MAX, STEP)
         n = int(np.ceil(native[1 + np.flatnonzero(true.sum(axis=0) > 0)[-1]] / STEP))
-        sharp = rebin(true.sum(axis=0), native, edges)
+        sharp = np.maximum(rebin(true.sum(axis=0), native, edges), 0.0)  # rounding leaves less than nothing in gaps
         predicted = refine(partial, edges).sum(axis=0)
         return cls(centres(edges)[:n], predicted[:n], (smooth(sharp, SIGMA, STEP) - predicted)[:n])
 
