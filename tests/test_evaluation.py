@@ -225,7 +225,7 @@ def test_intervals_hold_what_they_were_calibrated_on(library, calibrated):
     assert np.mean([record[BINS] for record in found.inside]) == pytest.approx(0.9, abs=0.02)
     text = found.markdown()
     assert "| mean energy | 100.0% | 100.0%, 100.0%, 100.0% |" in text
-    assert "to hold 90% (by chance 66.7% to 100.0%" in text
+    assert "to hold 90% (by chance 33.3% to 100.0%" in text
     json.dumps(found.to_dict())
 
 

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from inscape.errors import DataError
 from inscape.properties import atom_masses, complete_partial_dos
-from inscape.results import SEEN, Prediction
+from inscape.results import SEEN, UNCERTAIN, Prediction
 from inscape.scattering import (
     Observation,
     Setting,
@@ -89,7 +89,7 @@ def redraw(
     before = float(data.attrs["temperature_K"])
     after = before if temperature is None else check_temperature(temperature)
     observation = Observation(chosen_instrument(instrument, ei, ef), multiphonon)
-    found = data.drop_vars([name for name in (*SEEN, "order", "bank") if name in data])
+    found = data.drop_vars([name for name in (*SEEN, *UNCERTAIN, "order", "bank") if name in data])
     found.attrs = {name: value for name, value in data.attrs.items() if name not in OF_INSTRUMENTS}
     found.attrs["temperature_K"] = after
     found = _warmed(found, crystal, before, after)

@@ -44,8 +44,6 @@ VARIABLES = {
     "powder_incoherent": (("q", "energy"), PER_BARN, "incoherent part"),
     "crystal": (("h", "k", "energy"), PER_BARN, "coherent one-phonon scattering of a single crystal"),
     "crystal_incoherent": (("h", "k", "energy"), PER_BARN, "incoherent one-phonon scattering of a single crystal"),
-    "powder_uncertainty": (("q", "energy"), PER_BARN, "standard error of powder, from an ensemble of networks"),
-    "crystal_uncertainty": (("h", "k", "energy"), PER_BARN, "standard error of crystal, from an ensemble of networks"),
     "heat_capacity": (("temperature",), PER_KELVIN, "heat capacity at constant volume per mole of atoms"),
     "heat_capacity_error": (("temperature",), PER_KELVIN, "nine times out of ten the heat capacity is off by less"),
     "mean_energy": ((), "meV", "mean energy of the modes"),
@@ -61,6 +59,12 @@ SEEN = {
     "instrument_q": (("bank", "energy"), "1/Å", "length of the wave vector that each bank sees"),
 }
 """The same for what is there only if many phonons or an instrument were asked for."""
+
+UNCERTAIN = {
+    "powder_uncertainty": (("q", "energy"), PER_BARN, "standard error of powder, from an ensemble of networks"),
+    "crystal_uncertainty": (("h", "k", "energy"), PER_BARN, "standard error of crystal, from an ensemble of networks"),
+}
+"""The same for what is there only if it was asked for, by the road of force constants."""
 
 COORDINATES = {
     "energy": ("energy", "meV", "energy lost by the neutron, bin centres"),
@@ -108,7 +112,7 @@ class Prediction:
     Parameters
     ----------
     dataset
-        Variables and units of `VARIABLES` and `SEEN`, coordinates of `COORDINATES` and ``atom_symbol``;
+        Variables and units of `VARIABLES`, `SEEN` and `UNCERTAIN`, coordinates of `COORDINATES` and ``atom_symbol``;
         `make_prediction` builds one. Kinds that were not asked for are absent.
 
     Raises
@@ -121,7 +125,7 @@ class Prediction:
         missing = [name for name in REQUIRED_ATTRIBUTES if name not in dataset.attrs]
         if missing:
             raise DataError(f"dataset has no attribute {', '.join(missing)}: it is not a prediction of inscape")
-        for name, (dims, _, _) in (VARIABLES | SEEN).items():
+        for name, (dims, _, _) in (VARIABLES | SEEN | UNCERTAIN).items():
             if name in dataset and dataset[name].dims != dims:
                 raise DataError(f"{name} has dimensions {dataset[name].dims}, expected {dims}")
         self.dataset = dataset
@@ -551,7 +555,7 @@ def _coordinate(name: str, values: Array) -> tuple[str, Array, dict[str, str]]:
 
 def _add(dataset: xr.Dataset, name: str, values: Array | None) -> None:
     """Add a variable of the tables; maps in single precision."""
-    dims, unit, long_name = (VARIABLES | SEEN)[name]
+    dims, unit, long_name = (VARIABLES | SEEN | UNCERTAIN)[name]
     if values is None:
         raise DataError(f"{name} is missing; maps are given as a coherent and an incoherent part")
     absent = [d for d in dims if d not in dataset.sizes]
