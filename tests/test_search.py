@@ -16,8 +16,9 @@ from inscape.index import INDEX, Index, build_index, index_of_library
 from inscape.results import make_prediction
 from inscape.retrieval import container, fit, fitted, measurement, search
 from inscape.retrieval.rank import spectrum_of
-from inscape.scattering import AllAngles, instrument
-from inscape.spectra import centres, native_energy_edges, rebin
+from inscape.retrieval.whole import whole_maps
+from inscape.scattering import AllAngles, instrument, scattering_lengths, self_part, to_scattering
+from inscape.spectra import centres, native_energy_edges, native_q_edges, rebin, whole_powder
 from inscape.training import WEIGHTS, load_weights
 from inscape.training.files import read_tensors, write_tensors
 
@@ -139,6 +140,17 @@ def test_a_background_is_fitted_along(index):
     assert without.score < 0.98
 
 
+def test_large_wave_vectors_are_left_out(index):
+    query = true_map(index, 2)
+    beyond = np.broadcast_to(centres(Q)[:, None] > 4.0, query["intensity"].shape)
+    spoilt = query.assign(intensity=query["intensity"].where(~beyond, 9.0 * query["intensity"].max()))
+    assert search(spoilt, index=index).matches[0].score < 0.9
+    found = search(spoilt, index=index, qmax=4.0)
+    assert found.matches[0].id == index.ids[2]
+    assert found.matches[0].score == pytest.approx(1.0, abs=1e-3)
+    assert np.isnan(found.spectra["query"].values[beyond]).all()
+
+
 def test_a_stretched_spectrum_finds_its_crystal_and_the_stretch(index):
     edges = np.arange(0.0, 90.0, 0.7)
     query = density_of_states(index, 4, edges)
@@ -202,8 +214,6 @@ def test_all_at_once_is_least_squares_one_by_one(index, temperature, tolerance, 
 
 def test_the_index_decodes_to_the_maps_of_the_library(index, library):
     from inscape.index.maps import on_map_grid
-    from inscape.scattering import scattering_lengths, self_part
-    from inscape.spectra import native_q_edges
 
     for number, name in enumerate(index.ids):
         a, crystal, q = library.arrays(name), library.crystal(name), centres(native_q_edges())
@@ -213,6 +223,61 @@ def test_the_index_decodes_to_the_maps_of_the_library(index, library):
         decoded = index.maps.decode(number)
         scale = np.sum(true * decoded) / np.sum(decoded**2)
         assert np.linalg.norm(true - scale * decoded) < 1e-2 * np.linalg.norm(true)
+
+
+# ---------------------------------------------------------------------------------------- whole maps
+
+
+def whole_query(library, name, *, temperature=10.0, multiphonon=False):
+    """The whole map of a crystal of a library, rebinned."""
+    reduced = whole_maps(library, [name], temperature, multiphonon=multiphonon)[0]
+    scattering = to_scattering(reduced, centres(native_energy_edges()), temperature)
+    values = rebin(rebin(scattering, native_energy_edges(), ENERGY), native_q_edges(), Q, axis=0)
+    return spectrum(values, temperature=temperature)
+
+
+def test_whole_maps_are_those_of_the_library_at_its_temperature(library):
+    for name in library.select("train")[:3]:
+        a, crystal, q = library.arrays(name), library.crystal(name), centres(native_q_edges())
+        own = scattering_lengths(crystal).incoherent_square
+        incoherent = self_part(a["partial_dos"], crystal.masses, own, q, a["displacements"][0])
+        expected = a["powder"] * q[:, None] ** 2 + incoherent
+        np.testing.assert_allclose(whole_maps(library, [name], 10.0)[0], expected, rtol=1e-4, atol=1e-9)
+
+
+def test_whole_maps_with_many_phonons_are_those_of_a_simulation(library):
+    constants = library.force_constants(SILICON.id)
+    edges = np.arange(0.0, 120.5, 0.5)
+    options = {"kinds": ("powder",), "emax": 120.0, "de": 0.5, "multiphonon": True, "temperature": 300.0}
+    simulated = whole_powder(inscape.simulate(constants, **options).dataset).values
+    reduced = whole_maps(library, [SILICON.id], 300.0, multiphonon=True)[0]
+    found = to_scattering(reduced, centres(native_energy_edges()), 300.0)
+    coarse = np.arange(8.0, 112.0, 8.0)
+    found = rebin(found, native_energy_edges(), coarse)
+    expected = rebin(simulated, edges, coarse)
+    assert np.abs(found - expected).sum() < 0.05 * expected.sum()
+
+
+def test_the_best_are_compared_again_with_their_whole_maps(library):
+    ids = index_of_library(library.path).ids
+    for name in ids[:4]:
+        query = whole_query(library, name)
+        by_codes = search(query, library=library.path).matches
+        found = search(query, library=library.path, refine=len(ids), top=len(ids)).matches
+        assert found[0].id == name
+        assert found[0].score == pytest.approx(1.0, abs=1e-6)
+        assert found[0].score >= by_codes[0].score
+        assert {match.id for match in found} == set(ids)
+    assert len(search(query, library=library.path, refine=3).matches) == 3
+
+
+def test_maps_of_many_phonons_want_many_phonons(library):
+    query = whole_query(library, SILICON.id, temperature=600.0, multiphonon=True)
+    few = search(query, library=library.path, refine=4).matches
+    many = search(query, library=library.path, refine=4, multiphonon=True).matches
+    assert many[0].id == SILICON.id
+    assert many[0].score == pytest.approx(1.0, abs=1e-6)
+    assert {match.id: match.score for match in few}[SILICON.id] < 0.99
 
 
 # ---------------------------------------------------------------------------------------- index and libraries
@@ -358,7 +423,10 @@ REFUSED = {
     "no temperature": (spectrum(GOOD).drop_attrs(), {}, "--temperature"),
     "another dataset": (xr.Dataset({"x": ("y", [1.0])}), {}, "no intensity"),
     "no crystals to list": (spectrum(GOOD), {"top": 0}, "top is 0"),
+    "whole maps without a library": (spectrum(GOOD), {"refine": 5}, "give the library"),
+    "many phonons of codes": (spectrum(GOOD), {"multiphonon": True}, "give the library"),
     "energies twice as high": (spectrum(GOOD), {"stretch": 1.0}, "stretch 1"),
+    "no wave vector": (spectrum(GOOD), {"qmax": 0.1}, "up to 0.1 1/Å"),
     "everything elastic": (spectrum(GOOD), {"emin": 100.0}, "from 100 to 480 meV"),
     "a constant with a background": (spectrum(GOOD), {"background": True}, "background alone explains"),
 }
