@@ -79,8 +79,9 @@ class WholeDecoder(Decoder):
 
     def products(self, measured: Measurement, smooth: Array) -> tuple[Array, Array, Array]:
         """As of `Decoder`."""
-        models, w = self.models.reshape(len(self.models), -1), measured.weights.ravel()
-        beside = models @ (w * smooth.reshape(len(smooth), -1)).T
+        w = measured.weights.ravel()
+        models = self.models.reshape(len(self.models), w.size)
+        beside = models @ (w * smooth.reshape(len(smooth), w.size)).T
         return models @ (w * measured.values.ravel()), models**2 @ w, beside
 
     def spectrum(self, rows: NDArray[np.intp], scales: Array) -> Array:

@@ -158,7 +158,7 @@ def search(
         raise DataError(f"top is {top}, stretch {stretch}; expected at least 1, and a share from 0 to below 0.5")
     if refine < 0 or (refine and library is None) or (multiphonon and not refine):
         raise DataError(
-            f"refine is {refine}, library {library}, multiphonon {multiphonon}: the best are refined with whole maps of "
+            f"refine is {refine}, library {library}, multiphonon {multiphonon}: the best are refined with maps of "
             "a library, and many phonons added to these; give the library, and how many to refine"
         )
     given = _open(query)

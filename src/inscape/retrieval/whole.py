@@ -1,4 +1,4 @@
-"""Whole powder maps of a library's crystals at the temperature of a measurement: not compressed, of many phonons too."""
+"""Whole powder maps of a library at the temperature of a measurement: not compressed, of many phonons too."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def whole_maps(library: Library, ids: Sequence[str], temperature: float, *, mult
     """Reduced maps R = S·E/(n + 1), shape (n, n_q, n_energy) on native grids, barn sr⁻¹ per atom.
 
     Coherent scattering by one phonon is brought from the library's temperature to another by one Debye–Waller factor
-    for all atoms; incoherent scattering and that by many phonons are those of each atom, moving alike in all directions.
+    for all atoms; incoherent scattering and that by many phonons are those of each atom, which moves isotropically.
     """
     return np.stack([_whole_map(library, name, temperature, multiphonon) for name in ids])
 
