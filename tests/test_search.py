@@ -228,56 +228,34 @@ def test_the_index_decodes_to_the_maps_of_the_library(index, library):
 # ---------------------------------------------------------------------------------------- whole maps
 
 
-def whole_query(library, name, *, temperature=10.0, multiphonon=False):
-    """The whole map of a crystal of a library, rebinned."""
-    reduced = whole_maps(library, [name], temperature, multiphonon=multiphonon)[0]
-    scattering = to_scattering(reduced, centres(native_energy_edges()), temperature)
-    values = rebin(rebin(scattering, native_energy_edges(), ENERGY), native_q_edges(), Q, axis=0)
-    return spectrum(values, temperature=temperature)
-
-
-def test_whole_maps_are_those_of_the_library_at_its_temperature(library):
-    for name in library.select("train")[:3]:
-        a, crystal, q = library.arrays(name), library.crystal(name), centres(native_q_edges())
-        own = scattering_lengths(crystal).incoherent_square
-        incoherent = self_part(a["partial_dos"], crystal.masses, own, q, a["displacements"][0])
-        expected = a["powder"] * q[:, None] ** 2 + incoherent
-        np.testing.assert_allclose(whole_maps(library, [name], 10.0)[0], expected, rtol=1e-4, atol=1e-9)
-
-
-def test_whole_maps_with_many_phonons_are_those_of_a_simulation(library):
+def test_whole_maps_are_those_of_a_simulation_with_many_phonons(library):
     constants = library.force_constants(SILICON.id)
-    edges = np.arange(0.0, 120.5, 0.5)
     options = {"kinds": ("powder",), "emax": 120.0, "de": 0.5, "multiphonon": True, "temperature": 300.0}
-    simulated = whole_powder(inscape.simulate(constants, **options).dataset).values
-    reduced = whole_maps(library, [SILICON.id], 300.0, multiphonon=True)[0]
+    data = inscape.simulate(constants, **options).dataset
+    coarse_q, coarse = np.arange(0.0, 10.5, 1.0), np.arange(8.0, 112.0, 8.0)
+
+    def averaged(scattering, q_edges, energy_edges):
+        return rebin(rebin(scattering, energy_edges, coarse), q_edges, coarse_q, axis=0)
+
+    expected = averaged(whole_powder(data).values, data["q_edges"].values, data["energy_edges"].values)
+    reduced = whole_maps(library, [SILICON.id], 300.0)[0]
     found = to_scattering(reduced, centres(native_energy_edges()), 300.0)
-    coarse = np.arange(8.0, 112.0, 8.0)
-    found = rebin(found, native_energy_edges(), coarse)
-    expected = rebin(simulated, edges, coarse)
+    found = averaged(found, native_q_edges(), native_energy_edges())
     assert np.abs(found - expected).sum() < 0.05 * expected.sum()
 
 
-def test_the_best_are_compared_again_with_their_whole_maps(library):
-    ids = index_of_library(library.path).ids
-    for name in ids[:4]:
-        query = whole_query(library, name)
-        by_codes = search(query, library=library.path).matches
-        found = search(query, library=library.path, refine=len(ids), top=len(ids)).matches
-        assert found[0].id == name
-        assert found[0].score == pytest.approx(1.0, abs=1e-6)
-        assert found[0].score >= by_codes[0].score
-        assert {match.id for match in found} == set(ids)
+def test_the_best_are_compared_again_with_many_phonons(library):
+    reduced = whole_maps(library, [SILICON.id], 600.0)[0]
+    scattering = to_scattering(reduced, centres(native_energy_edges()), 600.0)
+    values = rebin(rebin(scattering, native_energy_edges(), ENERGY), native_q_edges(), Q, axis=0)
+    query = spectrum(values, temperature=600.0)
+    by_codes = {match.id: match for match in search(query, library=library.path, top=4).matches}
+    again = search(query, library=library.path, refine=4).matches
+    assert again[0].id == SILICON.id
+    assert again[0].score == pytest.approx(1.0, abs=1e-6)
+    assert {match.id for match in again} == set(by_codes)
+    assert SILICON.id not in by_codes or by_codes[SILICON.id].score < 0.99
     assert len(search(query, library=library.path, refine=3).matches) == 3
-
-
-def test_maps_of_many_phonons_want_many_phonons(library):
-    query = whole_query(library, SILICON.id, temperature=600.0, multiphonon=True)
-    few = search(query, library=library.path, refine=4).matches
-    many = search(query, library=library.path, refine=4, multiphonon=True).matches
-    assert many[0].id == SILICON.id
-    assert many[0].score == pytest.approx(1.0, abs=1e-6)
-    assert {match.id: match.score for match in few}[SILICON.id] < 0.99
 
 
 # ---------------------------------------------------------------------------------------- index and libraries
@@ -424,7 +402,7 @@ REFUSED = {
     "another dataset": (xr.Dataset({"x": ("y", [1.0])}), {}, "no intensity"),
     "no crystals to list": (spectrum(GOOD), {"top": 0}, "top is 0"),
     "whole maps without a library": (spectrum(GOOD), {"refine": 5}, "give the library"),
-    "many phonons of codes": (spectrum(GOOD), {"multiphonon": True}, "give the library"),
+    "fewer than none compared": (spectrum(GOOD), {"refine": -1}, "refine is -1"),
     "energies twice as high": (spectrum(GOOD), {"stretch": 1.0}, "stretch 1"),
     "no wave vector": (spectrum(GOOD), {"qmax": 0.1}, "up to 0.1 1/Å"),
     "everything elastic": (spectrum(GOOD), {"emin": 100.0}, "from 100 to 480 meV"),

@@ -52,9 +52,8 @@ def search(
     ei: Annotated[float | None, typer.Option(help="Its incident energy, meV.")] = None,
     ef: Annotated[float | None, typer.Option(help="Its final energy, meV.")] = None,
     refine: Annotated[
-        int, typer.Option(min=0, help="Compare so many of the best again, with their whole maps in the library.")
+        int, typer.Option(min=0, help="Compare so many of the best again, many phonons too; --library has their maps.")
     ] = 0,
-    multiphonon: Annotated[bool, typer.Option("--multiphonon", help="Of those, many phonons too.")] = False,
     plot: Annotated[Path | None, typer.Option(help="Draw the spectrum and the best three: .png, .svg or .pdf.")] = None,
     table: Annotated[Path | None, typer.Option("--csv", help="Write the list as CSV.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the list as JSON.")] = False,
@@ -79,7 +78,6 @@ def search(
         stretch=stretch,
         instrument=seen_through(instrument, ei, ef),
         refine=refine,
-        multiphonon=multiphonon,
     )
     if as_json:
         typer.echo(json.dumps({"query": str(file), **found.to_dict()}, ensure_ascii=False, indent=2))

@@ -106,7 +106,6 @@ def search(
     stretch: float = 0.0,
     instrument: Instrument | None = None,
     refine: int = 0,
-    multiphonon: bool = False,
 ) -> SearchResult:
     """The crystals whose spectra look most like a measured, simulated or predicted one.
 
@@ -138,10 +137,8 @@ def search(
     instrument
         Whose resolution the spectrum has, if the file does not say.
     refine
-        Compare so many of the best once more, with their whole powder maps in ``library`` instead of codes; only these
-        are listed.
-    multiphonon
-        Of those, scattering by many phonons too.
+        Compare a powder map once more with so many of the best, by their whole maps in ``library`` and scattering by
+        many phonons; only these are listed.
 
     Raises
     ------
@@ -156,10 +153,10 @@ def search(
         raise DataError("an index and a library were given; search one of them")
     if top < 1 or not 0 <= stretch < 0.5:
         raise DataError(f"top is {top}, stretch {stretch}; expected at least 1, and a share from 0 to below 0.5")
-    if refine < 0 or (refine and library is None) or (multiphonon and not refine):
+    if refine < 0 or (refine and library is None):
         raise DataError(
-            f"refine is {refine}, library {library}, multiphonon {multiphonon}: the best are refined with maps of "
-            "a library, and many phonons added to these; give the library, and how many to refine"
+            f"refine is {refine}, library {library}: the best are compared again with whole maps of a library; "
+            "give the library, and how many to compare"
         )
     given = _open(query)
     where = _where(index, library)
@@ -173,8 +170,7 @@ def search(
     found = fit(where, measured, background=background, stretches=factors.tolist())
     if library is not None and refine and measured.q_edges is not None:
         where = where.take(found.order[:refine])
-        kelvin = measured.temperature
-        maps = whole_maps(Library(library), where.ids, kelvin, multiphonon=multiphonon)
+        maps = whole_maps(Library(library), where.ids, measured.temperature)
         found = refit(found, maps, background=background)
     return _ranked(where, found, top, background, notes)
 
