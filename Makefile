@@ -55,9 +55,11 @@ weights: $(READY) ## train the shipped models again from LIBRARY=path and ARCHIV
 	$(BIN)/inscape train structure configs/structure-charges.toml --library $(LIBRARY) $(FROM)
 	$(BIN)/inscape train structure configs/structure-force-constants-small.toml --library $(LIBRARY) $(FROM)
 	$(BIN)/inscape train structure configs/structure-force-constants.toml --library $(LIBRARY) $(FROM)
+	$(BIN)/inscape train structure configs/structure-force-constants-second.toml --library $(LIBRARY) $(FROM)
 	$(BIN)/inscape train denoise configs/denoise-powder.toml --library $(LIBRARY)
 	$(BIN)/inscape train denoise configs/denoise-dos.toml --library $(LIBRARY)
 	$(BIN)/inscape train calibration --library $(LIBRARY)
+	$(BIN)/inscape train calibration --library $(LIBRARY) --road force-constants
 	$(BIN)/inscape index build $(LIBRARY) -o src/inscape/index/phonondb.safetensors
 
 clean:          ## remove the environment and everything built

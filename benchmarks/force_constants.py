@@ -11,17 +11,18 @@ from __future__ import annotations
 
 import argparse
 import json
-import time
 from collections import defaultdict
 from pathlib import Path
 
 import numpy as np
 
 from inscape.evaluation import dos_record, plane_record, powder_record, read_truth
-from inscape.lattice import from_pairs, modes_at, read_force_constants
-from inscape.library import Library, render
-from inscape.library.render import RenderSettings
-from inscape.spectra import centres, native_q_edges
+from inscape.lattice import modes_at, read_force_constants
+from inscape.library import Library
+from inscape.metrics import mean_energy
+from inscape.rendered import Foretold
+from inscape.spectra import native_energy_edges
+from inscape.structure_model import StructureModel, shipped_model
 from inscape.structure_model.dynamics import find_archives
 from inscape.structure_model.force_constants import ForceConstantModel
 from inscape.threads import numpy_alone
@@ -49,10 +50,10 @@ def main() -> None:
     if options.split == "tune":
         ids = library.select("train", max_atoms=MAX_ATOMS, tuning=True)
     archives = find_archives(options.archives) if options.archives else {}
-    model = ForceConstantModel(options.weights)
+    model, judge = ForceConstantModel(options.weights), shipped_model()
     records = []
     for number, name in enumerate(ids[: options.limit], start=1):
-        records.append({"id": name, **compare(library, name, model, archives.get(name))})
+        records.append({"id": name, **compare(library, name, model, judge, archives.get(name))})
         if number % 20 == 0:
             print(f"{number} of {len(ids)}", flush=True)
     print(table(records))
@@ -60,29 +61,26 @@ def main() -> None:
         Path(options.output).write_text(json.dumps(records))
 
 
-def compare(library: Library, name: str, model: ForceConstantModel, archive: Path | None) -> dict[str, float]:
+def compare(
+    library: Library, name: str, model: ForceConstantModel, judge: StructureModel, archive: Path | None
+) -> dict[str, float]:
     truth = read_truth(library, name)
-    started = time.perf_counter()
-    found = model(truth.crystal, polar=truth.has_born)
-    known = time.perf_counter()
-    force_constants = from_pairs(truth.crystal, found.pairs, found.ways, found.tensors, found.charges)
-    folded = time.perf_counter()
-    arrays, attributes = render(force_constants, RenderSettings())
-    times = {"forward": known - started, "folding": folded - known, "rendering": time.perf_counter() - folded}
-    q = centres(native_q_edges())
-    moduli = np.linalg.norm(truth.vectors, axis=1)
-    plane = arrays["crystal"].astype(float).reshape(len(moduli), -1) * moduli[:, None] ** 2
-    record = {"n_atoms": truth.crystal.n_atoms, "has_born": float(truth.has_born), **times}
-    record["imaginary"] = attributes["imaginary_share"]
-    record |= {f"dos {key}": value for key, value in dos_record(truth, arrays["partial_dos"].astype(float)).items()}
-    record |= {
-        f"powder {key}": value
-        for key, value in powder_record(truth, arrays["powder"].astype(float) * q[:, None] ** 2).items()
-    }
+    foretold = Foretold.of(truth, model, judge)
+    spectra, plane = foretold.spectra, foretold.spectra.plane
+    record = {"n_atoms": truth.crystal.n_atoms, "has_born": float(truth.has_born), **foretold.seconds}
+    record |= {"novelty": foretold.novelty, "disagreement": foretold.disagreement, "imaginary": spectra.imaginary}
+    record["stabilised"] = foretold.stabilised
+    record |= {f"dos {key}": value for key, value in dos_record(truth, spectra.partial_dos).items()}
+    record["mean energy, signed"] = foretold.mean_energy - mean_energy(
+        truth.partial_dos.sum(axis=0), native_energy_edges()
+    )
+    record |= {f"powder {key}": value for key, value in powder_record(truth, spectra.powder).items()}
     record |= {f"plane {key}": value for key, value in plane_record(truth, plane).items()}
+    record["plane cut cosine, 3 %"] = plane_record(truth, plane, relative=0.03)["cut cosine"]
     if archive is not None:
         gamma = np.zeros((1, 3))
-        both = [modes_at(f, gamma, np.ones(1)).energies[0] for f in (force_constants, read_force_constants(archive))]
+        true = read_force_constants(archive)
+        both = [modes_at(f, gamma, np.ones(1)).energies[0] for f in (foretold.force_constants, true)]
         record["gamma"] = float(np.abs(np.sort(both[0]) - np.sort(both[1])).mean())
     return record
 
@@ -95,8 +93,9 @@ def table(records: list[dict[str, float]]) -> str:
                 columns[key].append(value)
     lines = [f"{len(records)} crystals", "| figure | mean | median |", "|---|---|---|"]
     lines += [f"| {key} | {np.nanmean(v):.3f} | {np.nanmedian(v):.3f} |" for key, v in columns.items()]
-    unstable = np.mean(np.array(columns["imaginary"]) > 0.005)
-    return "\n".join([*lines, f"more than 0.5 % of modes imaginary: {unstable:.1%} of crystals"])
+    for key, words in (("stabilised", "made real at the wave vectors of the supercell"), ("imaginary", "imaginary")):
+        lines.append(f"more than 0.5 % of modes {words}: {np.mean(np.array(columns[key]) > 0.005):.1%} of crystals")
+    return "\n".join(lines)
 
 
 if __name__ == "__main__":

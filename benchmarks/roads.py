@@ -1,6 +1,6 @@
 """Density of states by every road that a user could take, on the same crystals of `val`, in one run: error and time.
 
-    python benchmarks/roads.py LIBRARY [--number N] [--max-atoms N] [--engines NAMES]
+    python benchmarks/roads.py LIBRARY [--number N] [--max-atoms N] [--engines NAMES] [--figure FILE]
 
 Roads: the code road and force constants in one pass, both of the structure model, and finite displacements with
 interatomic potentials in the geometry of DFT, supercells of at least 10 Å. Crystals are evenly taken from those of
@@ -19,7 +19,7 @@ import numpy as np
 import torch
 
 from inscape.evaluation import dos_record, read_truth
-from inscape.lattice import mesh_spacing, modes_on_mesh
+from inscape.lattice import COARSE_MESH, modes_on_mesh
 from inscape.library import Library
 from inscape.potentials import engine
 from inscape.scattering import density_of_states
@@ -38,6 +38,7 @@ def main() -> None:
     parser.add_argument("--number", type=int, default=40)
     parser.add_argument("--max-atoms", type=int, default=20)
     parser.add_argument("--engines", default="nequix-oam-1-pft,sevennet-0")
+    parser.add_argument("--figure", help="picture of error against time")
     options = parser.parse_args()
     torch.set_num_threads(1)
     library = Library(options.library)
@@ -73,12 +74,30 @@ def main() -> None:
     for road, columns in figures.items():
         cells = (f"{np.mean(columns[key]):.3f} / {np.median(columns[key]):.3f}" for key in (*FIGURES, "time, s"))
         print(f"| {road} | " + " | ".join(cells) + " |")
+    if options.figure:
+        draw(figures, len(names), options.figure)
+
+
+def draw(figures: dict[str, dict[str, list[float]]], number: int, path: str) -> None:
+    """Mean error, with its standard error, against the median time of each road."""
+    import matplotlib.pyplot as plt
+
+    figure, ax = plt.subplots(figsize=(6.4, 4.0), layout="constrained")
+    for road, columns in figures.items():
+        errors, seconds = np.array(columns["W1"]), float(np.median(columns["time, s"]))
+        ax.errorbar(seconds, errors.mean(), errors.std() / np.sqrt(number), fmt="o", capsize=3)
+        ax.annotate(road, (seconds, errors.mean()), xytext=(7, 5), textcoords="offset points", fontsize=9)
+    ax.set(xscale="log", ylim=(0, None), xlabel="time a crystal, one thread (s)")
+    ax.set_ylabel("Wasserstein-1 of the density of states (meV)")
+    ax.set_title(f"{number} crystals of val: error against time", fontsize=10)
+    ax.margins(x=0.25)
+    figure.savefig(path, dpi=150)
 
 
 def spectrum(computed) -> np.ndarray:
     """Partial densities of states on the native grid."""
     force_constants = computed.force_constants
-    modes = modes_on_mesh(force_constants, mesh_spacing(force_constants.crystal))
+    modes = modes_on_mesh(force_constants, COARSE_MESH)
     return density_of_states(modes, native_energy_edges())[0]
 
 

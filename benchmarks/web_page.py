@@ -2,41 +2,30 @@
 
 Start ``inscape serve --engine ase:ase.calculators.emt:EMT`` first, then
 ``python benchmarks/web_page.py http://127.0.0.1:8765`` prints the figures, and with ``--pictures docs/images`` makes
-the pictures too. Needs chromium and the package playwright.
+the pictures instead. Needs chromium and the package playwright.
 """
 
 import argparse
-import shutil
+import sys
 from io import BytesIO
 from pathlib import Path
 from statistics import median
-from typing import Any
 
 from PIL import Image
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page
 
-FLAGS = [
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-]
-WIDE, NARROW = 1280, 390
+sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
+from browser import chromium, quiet
+
+WIDE, NARROW, GAP = 1280, 390, 20
 COLOURS = 160
 EMPTY = "data:text/html,<p>word</p>"
-PATIENCE = 180_000  # ms
+PATIENCE = 400_000  # ms
+SETTLED = 2500  # ms after a change of width
 
 PAINT = "performance.getEntriesByName('first-contentful-paint')[0].startTime"
 WEIGHT = """performance.getEntriesByType('resource').concat(performance.getEntriesByType('navigation'))
     .filter(e => !e.name.includes('/api/')).map(e => [e.transferSize, e.decodedBodySize])"""
-
-
-def quiet(page: Page, selector: str) -> None:
-    """Wait until something is drawn and nothing is under way."""
-    page.locator(selector).first.wait_for(state="attached")
-    page.wait_for_timeout(300)
-    page.locator("#busy").wait_for(state="hidden")
 
 
 def weight(page: Page) -> str:
@@ -73,22 +62,36 @@ def measure(browser: Browser, address: str, times: int) -> None:
     page.context.close()
 
 
-def new_page(browser: Browser, *, width: int = WIDE, scheme: Any = "light") -> Page:
+def new_page(browser: Browser) -> Page:
     """A page with nothing kept from before."""
-    page = browser.new_context(viewport={"width": width, "height": 900}, color_scheme=scheme).new_page()
+    page = browser.new_context(viewport={"width": WIDE, "height": 900}).new_page()
     page.set_default_timeout(PATIENCE)
     return page
 
 
-def picture(page: Page, folder: Path, name: str, height: int | None = None) -> None:
-    """Write what the page shows as PNG with few colours."""
-    whole = page.evaluate("document.documentElement.scrollHeight")
-    page.set_viewport_size({"width": page.viewport_size["width"], "height": height or whole})
-    page.wait_for_timeout(2500)
-    image = Image.open(BytesIO(page.screenshot(timeout=PATIENCE))).convert("RGB")
-    image.quantize(COLOURS, dither=Image.Dither.NONE).save(folder / f"web-{name}.png", optimize=True)
-    print(f"web-{name}.png: {(folder / f'web-{name}.png').stat().st_size / 1e3:.0f} kB")
+def pictures_of(page: Page, folder: Path, view: str, tallest: int = 3000) -> None:
+    """Write what the page shows, light and dark, each wide and narrow side by side, as PNG with few colours."""
+    for scheme in ("light", "dark"):
+        page.emulate_media(color_scheme=scheme)
+        wide = _shot(page, WIDE, tallest)
+        narrow = _shot(page, NARROW, wide.height)
+        both = Image.new("RGB", (WIDE + GAP + NARROW, wide.height), "#808080")
+        both.paste(wide, (0, 0))
+        both.paste(narrow, (WIDE + GAP, 0))
+        path = folder / f"web-{view}-{scheme}.png"
+        both.quantize(COLOURS, dither=Image.Dither.NONE).save(path, optimize=True)
+        print(f"{path.name}: {path.stat().st_size / 1e3:.0f} kB")
     page.context.close()
+
+
+def _shot(page: Page, width: int, tallest: int) -> Image.Image:
+    """The page at a width, from its top."""
+    page.set_viewport_size({"width": width, "height": 700})
+    page.wait_for_timeout(SETTLED)
+    whole = page.evaluate("document.documentElement.scrollHeight")
+    page.set_viewport_size({"width": width, "height": min(whole, tallest)})
+    page.wait_for_timeout(SETTLED)
+    return Image.open(BytesIO(page.screenshot(timeout=PATIENCE))).convert("RGB")
 
 
 def crystal(page: Page, address: str, example: str, options: str = "") -> None:
@@ -104,19 +107,10 @@ def crystal(page: Page, address: str, example: str, options: str = "") -> None:
 
 
 def pictures(browser: Browser, address: str, folder: Path) -> None:
-    """Every view, light and dark, wide and narrow."""
+    """Every view."""
     page = new_page(browser)
     crystal(page, address, "quartz", "instrument=ARCS&ei=180&temperature=10")
-    picture(page, folder, "crystal-light")
-
-    page = new_page(browser, width=NARROW, scheme="dark")
-    crystal(page, address, "rutile")
-    picture(page, folder, "crystal-narrow-dark", 2560)
-
-    page = new_page(browser, scheme="dark")
-    page.goto(f"{address}/#/map/mp-7000")
-    quiet(page, "#decoded .main-svg")
-    picture(page, folder, "map-dark")
+    pictures_of(page, folder, "crystal")
 
     page = new_page(browser)
     crystal(page, address, "aluminium")
@@ -124,9 +118,25 @@ def pictures(browser: Browser, address: str, folder: Path) -> None:
     page.locator("#simulate-form button").click()
     quiet(page, "#beside table")
     quiet(page, "#beside-powder .cbtitle")
-    picture(page, folder, "simulation-light", 1350)
+    pictures_of(page, folder, "simulation", 1500)
 
-    page = new_page(browser, scheme="dark")
+    page = new_page(browser)
+    measured_corundum(page, address, folder)
+    pictures_of(page, folder, "measurement")
+
+    for view, place, ready in (
+        ("map", "map/mp-7000", "#decoded .main-svg"),
+        ("known", "known/mp-7000", "#known-powder .cbtitle"),
+        ("jobs", "jobs", "#jobs .job"),
+    ):
+        page = new_page(browser)
+        page.goto(f"{address}/#/{place}")
+        quiet(page, ready)
+        pictures_of(page, folder, view)
+
+
+def measured_corundum(page: Page, address: str, folder: Path) -> None:
+    """What a detector would see of corundum, cleaned and searched with."""
     crystal(page, address, "corundum", "ei=60")
     with page.expect_download() as waiting:
         page.get_by_role("link", name="NXspe").click()
@@ -140,12 +150,6 @@ def pictures(browser: Browser, address: str, folder: Path) -> None:
     quiet(page, "#clean .cbtitle")
     page.locator("#look-alike-form button").click()
     page.locator("#hits tbody tr").first.wait_for()
-    picture(page, folder, "measurement-dark")
-
-    page = new_page(browser, width=NARROW)
-    page.goto(f"{address}/#/jobs")
-    page.locator("#jobs .job").first.wait_for()
-    picture(page, folder, "jobs-narrow-light", 500)
 
 
 def main() -> None:
@@ -154,12 +158,11 @@ def main() -> None:
     parser.add_argument("--pictures", type=Path)
     parser.add_argument("--times", type=int, default=5)
     chosen = parser.parse_args()
-    with sync_playwright() as running:
-        browser = running.chromium.launch(executable_path=shutil.which("chromium"), args=FLAGS)
-        measure(browser, chosen.address, chosen.times)
+    with chromium() as browser:
         if chosen.pictures:
             pictures(browser, chosen.address, chosen.pictures)
-        browser.close()
+        else:
+            measure(browser, chosen.address, chosen.times)
 
 
 if __name__ == "__main__":

@@ -1,6 +1,6 @@
-"""Chromium as the tests of the page use it: without a sandbox or a GPU, and asking no hosts of its own."""
+"""Chromium as the tests of the page and `benchmarks/web_page.py` use it: without a sandbox, drawing without a GPU, and
+asking no hosts of its own."""
 
-import os
 import shutil
 from contextlib import contextmanager
 
@@ -8,7 +8,8 @@ import pytest
 
 FLAGS = [
     "--no-sandbox",
-    "--disable-gpu",
+    "--use-angle=swiftshader",
+    "--enable-unsafe-swiftshader",
     "--disable-background-networking",
     "--disable-component-update",
     "--disable-sync",
@@ -17,17 +18,18 @@ FLAGS = [
 
 @contextmanager
 def chromium():
-    """The browser of the system; the test is skipped where there is none, or unless ``INSCAPE_BROWSER`` is set.
-
-    These tests are asked for, because they have not passed as a whole yet: the first of them waits in vain.
-    """
-    if not os.environ.get("INSCAPE_BROWSER"):
-        pytest.skip("tests of the page in Chromium run with INSCAPE_BROWSER=1")
+    """The browser of the system; tests are skipped where there is none."""
     playwright = pytest.importorskip("playwright.sync_api", reason="the page is tested with playwright")
     path = shutil.which("chromium")
     if path is None:
         pytest.skip("the page is tested in Chromium: apt-get install chromium")
     with playwright.sync_playwright() as running:
-        browser = running.chromium.launch(executable_path=path, args=FLAGS)
+        browser = running.chromium.launch(executable_path=path, args=FLAGS, timeout=180_000)
         yield browser
         browser.close()
+
+
+def quiet(page, selector):
+    """Wait until something is drawn and nothing is under way any more."""
+    page.locator(selector).first.wait_for(state="attached")
+    page.locator("#busy").wait_for(state="hidden")

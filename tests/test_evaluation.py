@@ -1,15 +1,15 @@
 """Evaluation: a perfect prediction gets perfect marks, baselines are what they claim, the test crystals are kept."""
 
 import json
-from dataclasses import replace
+from copy import copy
 
 import numpy as np
 import pytest
 
 from crystals import FEW, QUARTZ, SILICON, ZINC_OXIDE
 from inscape import calibration, evaluation
-from inscape.calibration import TEMPERATURES, calibrate, thermal_stretch
-from inscape.errors import DataError
+from inscape.calibration import TEMPERATURES, calibrate, held
+from inscape.errors import DataError, WeightsError
 from inscape.evaluation import (
     Baselines,
     Evaluation,
@@ -19,9 +19,11 @@ from inscape.evaluation import (
     powder_record,
     read_truth,
 )
+from inscape.intervals import BINS, BinErrors, chance, where
 from inscape.properties import MEANINGS
 from inscape.results import make_prediction
 from inscape.spectra import centres, native_energy_edges, native_q_edges
+from inscape.structure_model.doubts import Doubts
 from inscape.structure_model.train import training_ids
 
 WIDTHS = np.diff(native_energy_edges())
@@ -165,40 +167,78 @@ def test_test_crystals_are_kept(library, model):
         evaluate(library.path, max_atoms=2, limit=0, model=model)
 
 
-def test_errors_are_calibrated_on_the_tuning_part(library, model, weights, tmp_path, monkeypatch):
-    monkeypatch.setattr(evaluation, "shipped_model", lambda: model)
-    monkeypatch.setattr(calibration, "shipped_model", lambda: model)
-    monkeypatch.setattr(calibration, "evaluate", _several(evaluate))
-    path = calibrate(library.path, tmp_path / "calibration.json")
-    text = json.loads(path.read_text())
-    assert set(text["log_error"]) == {"dos_w1_meV", "powder_cut_cosine", "crystal_cut_cosine"}
-    assert all(len(line) == 2 for line in text["log_error"].values())
-    monkeypatch.setattr(model, "log_error", text["log_error"])
-    monkeypatch.setattr(model, "log_stretch", text["stretch"])
-    (structure,) = model([library.crystal(QUARTZ.id)])
-    expected = model.expected_error(structure)
-    a, b = text["log_error"]["dos_w1_meV"]
-    assert expected["dos_w1_meV"] == pytest.approx(np.exp(a) * structure.disagreement**b)
+@pytest.fixture(scope="module")
+def calibrated(library, model, tmp_path_factory):
+    """A model that knows its errors; lines need more than one crystal: those of val in place of that for tuning."""
+    path = tmp_path_factory.mktemp("calibration") / "calibration.json"
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(calibration, "training_ids", lambda source, max_atoms: ([], source.select("val")))
+        events = []
+        calibrate(library.path, path, predict=calibration.by_codes(model), progress=lambda *event: events.append(event))
+    assert events[-1][:2] == (3, 3)
+    found = copy(model)
+    found.doubts = Doubts.read(path)
+    return found
+
+
+def test_expected_errors_are_those_of_the_tuning_part(library, calibrated):
+    doubts = calibrated.doubts
+    (structure,) = calibrated([library.crystal(QUARTZ.id)])
+    expected = doubts.expected_error(structure, ("dos", "powder", "crystal"))
+    assert set(expected) == {"dos_w1_meV", "powder_cut_cosine", "crystal_cut_cosine"}
+    a, b, c, d = doubts.errors["dos_w1_meV"]
+    law = np.exp(a) * structure.disagreement**b * structure.novelty**c * structure.mean_energy**d
+    assert expected["dos_w1_meV"] == pytest.approx(law)
     assert 0 <= expected["powder_cut_cosine"] <= 1
-    assert set(model.expected_error(replace(structure), ["dos"])) == {"dos_w1_meV"}
-    shares, kelvin = model.stretch(structure)
+    assert set(doubts.expected_error(structure, ["dos"])) == {"dos_w1_meV"}
+    shares, kelvin = doubts.shares(structure)
     assert kelvin.tolist() == TEMPERATURES.tolist()
     assert set(shares) == set(MEANINGS)
     assert all(np.all(share > 0) for share in shares.values())
+    below, above = doubts.dos_band(structure)
+    assert np.all((below >= 0) & (above >= 0))
 
 
-def test_bands_hold_what_they_were_calibrated_on(library, model, monkeypatch):
-    """With so few crystals nine in ten are all of them."""
+def test_where_nothing_was_calibrated_nothing_is_said(library, model, tmp_path):
+    doubts = Doubts.read(tmp_path / "nothing.json")
+    (structure,) = model([library.crystal(QUARTZ.id)], ())
+    assert doubts.expected_error(structure, ["dos"]) == {}
+    assert doubts.shares(structure)[0] == {}
+    assert doubts.dos_band(structure) is None
+    assert where(structure, doubts, structure.partial_dos, library.crystal(QUARTZ.id).masses) == {}
+
+
+@pytest.mark.parametrize("text", ["{", "[]", '{"log_error": {}}'])
+def test_a_calibration_of_another_version_is_refused(text, tmp_path):
+    path = tmp_path / "calibration.json"
+    path.write_text(text)
+    with pytest.raises(WeightsError, match="make one with: inscape train calibration"):
+        Doubts.read(path)
+
+
+def test_intervals_hold_what_they_were_calibrated_on(library, calibrated):
+    """With so few crystals nine in ten are all of them; of the bins, nine in ten."""
+    found = evaluate(library.path, model=calibrated)
+    for name in ("mean energy", "C_V(100 K)", "C_V(300 K)"):
+        assert [record[name] for record in found.inside] == [1, 1, 1]
+        assert all(record[f"± {name}"] > 0 for record in found.inside)
+    assert np.mean([record[BINS] for record in found.inside]) == pytest.approx(0.9, abs=0.02)
+    text = found.markdown()
+    assert "| mean energy | 100.0% | 100.0%, 100.0%, 100.0% |" in text
+    assert "to hold 90% (by chance 33.3% to 100.0%" in text
+    json.dumps(found.to_dict())
+
+
+def test_bands_of_thermodynamics_hold_what_they_were_calibrated_on(library, calibrated):
     names = library.select("val")
-    monkeypatch.setattr(model, "log_stretch", thermal_stretch(library, names, model))
-    for name, structure in zip(names, model([library.crystal(name) for name in names]), strict=True):
+    for name, structure in zip(names, calibrated([library.crystal(name) for name in names], ()), strict=True):
         found, true = (
             make_prediction(
                 crystal=library.crystal(name), energy_edges=native_energy_edges(), temperature=300.0,
                 partial_dos=partial, stretch=stretch,
             ).thermodynamics(TEMPERATURES)
             for partial, stretch in (
-                (structure.partial_dos, model.stretch(structure)),
+                (structure.partial_dos, calibrated.doubts.shares(structure)),
                 (library.arrays(name, "partial_dos")["partial_dos"].astype(float), None),
             )
         )  # fmt: skip
@@ -206,6 +246,21 @@ def test_bands_hold_what_they_were_calibrated_on(library, model, monkeypatch):
             assert np.all(np.abs(found[quantity] - true[quantity]) <= 1.001 * found[f"{quantity}_error"] + 1e-9)
 
 
-def _several(function):
-    """A line needs more than one crystal: the three of val in place of the one for tuning."""
-    return lambda library, split, **options: function(library, "val", **options)
+def test_the_correction_for_few_crystals():
+    scores = np.arange(1.0, 100.0)  # 99: the 90th smallest is below nine in ten of a hundred
+    assert held(scores) == 90
+    assert held(scores[:5]) == 5
+
+
+def test_bins_of_a_density_of_states_end_at_the_highest_mode(truth):
+    bins = BinErrors.of(truth.partial_dos, truth.partial_dos)
+    top = native_energy_edges()[1 + np.flatnonzero(truth.partial_dos.sum(axis=0))[-1]]
+    assert bins.energy[-1] - 0.25 < top <= bins.energy[-1] + 0.25
+    shifted = BinErrors.of(np.roll(truth.partial_dos, 9, axis=1), truth.partial_dos)
+    near, far = (np.abs(np.cumsum(x.missing)).sum() for x in (bins, shifted))  # smoothing moves little
+    assert far > 5 * near
+
+
+def test_by_chance_as_the_binomial_distribution_has_it():
+    low, high = chance(283)
+    assert (low, high) == pytest.approx((0.862, 0.933), abs=0.002)

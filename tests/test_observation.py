@@ -33,6 +33,7 @@ from inscape.scattering import (
 )
 from inscape.spectra import native_energy_edges
 from inscape.structure_model import Structure
+from inscape.structure_model.doubts import Doubts
 from inscape.structures import read_structure
 from inscape.units import HBAR2_2MN, HBAR2_2U, bose
 from test_cli import run, run_main
@@ -64,17 +65,11 @@ class Knowing:
     """In place of the model: the densities of states of modes."""
 
     def __init__(self, modes):
-        self.digests = {}
+        self.digests, self.doubts = {}, Doubts()
         self.partial = density_of_states(modes, EDGES)[0]
 
     def __call__(self, crystals, kinds):
         return [Structure(self.partial, np.zeros(len(EDGES) - 1), 0.1, {}, None) for _ in crystals]
-
-    def expected_error(self, structure, kinds):
-        return {}
-
-    def stretch(self, structure):
-        return {}, np.empty(0)
 
 
 # ---- laws

@@ -1,8 +1,12 @@
 """Force constants in one pass: symmetries of the network, folding into a supercell, training, the road to spectra."""
 
+import copy
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
+from phonopy.harmonic.dynamical_matrix import get_dynamical_matrices_at_qpoints
 from typer.testing import CliRunner
 
 import inscape.structure_model.dynamics as dynamics
@@ -10,16 +14,24 @@ from crystals import FEW, MATERIALS, QUARTZ, ElementFeatures, force_constants_of
 from inscape import predict
 from inscape.cli import app
 from inscape.errors import DataError, LibraryError
-from inscape.lattice import DynamicsTargets, from_pairs, modes_at, read_force_constants, write_phonopy
-from inscape.lattice.dipoles import dipole_matrices, screened_splitting
+from inscape.lattice import DynamicsTargets, from_pairs, modes_at, read_force_constants, stabilised, write_phonopy
+from inscape.lattice.dipoles import commensurate_points, dipole_matrices, screened_splitting
 from inscape.library import Library
 from inscape.potentials import N_FEATURES, neighbours
 from inscape.potentials.nequix import CUTOFF
-from inscape.simulation import predicted_force_constants
-from inscape.structure_model import train_structure
+from inscape.simulation import direct, predicted_force_constants
+from inscape.structure_model import shipped_model, train_structure
 from inscape.structure_model.charges import ChargeNetwork
-from inscape.structure_model.dynamics import DynamicsSamples, mode_errors, pair_error, prepare
-from inscape.structure_model.force_constants import shipped_force_constant_model
+from inscape.structure_model.doubts import Doubts
+from inscape.structure_model.dynamics import (
+    DynamicsSamples,
+    energy_errors,
+    mode_elements,
+    mode_errors,
+    pair_error,
+    prepare,
+)
+from inscape.structure_model.force_constants import ForceConstantModel, shipped_force_constant_model
 from inscape.structure_model.pairs import Pairs
 from inscape.structure_model.pairs import dynamical_matrices as bloch_sum
 from inscape.structures import Crystal, read_structure
@@ -28,6 +40,7 @@ from inscape.units import MODE_ENERGY
 
 CRYSTAL = read_structure(QUARTZ.atoms)
 TURN = np.array([[0.36, 0.48, -0.8], [-0.8, 0.6, 0.0], [0.48, 0.64, 0.6]])
+CALL = ForceConstantModel.__call__
 Q = np.array([[0.0, 0.0, 0.0], [0.13, 0.21, -0.07], [0.5, 0.0, 0.0]])
 
 
@@ -145,7 +158,7 @@ def spring_tensors(crystal):
     pairs, ways = neighbours(crystal, 5.0)
     r = np.linalg.norm(ways, axis=1)[:, None, None]
     unit = ways[:, :, None] / r
-    return pairs, ways, -20 * np.exp((1.6 - r) / 0.6) * (0.8 * unit * unit.transpose(0, 2, 1) + 0.1 * np.eye(3))
+    return pairs, ways, -20 * np.exp((1.6 - r) / 0.6) * unit * unit.transpose(0, 2, 1)
 
 
 def test_sums_that_are_not_symmetric_are_balanced():
@@ -154,6 +167,90 @@ def test_sums_that_are_not_symmetric_are_balanced():
     np.testing.assert_allclose(compact.sum(axis=1), 0, atol=1e-9)
     acoustic = modes_at(found, np.zeros((1, 3)), np.ones(1)).energies[0]
     assert np.sort(np.abs(acoustic))[:3].max() < 1e-3
+
+
+def test_a_molecule_turns_freely():
+    """Of arbitrary force constants of six atoms far from all others six modes are left at no energy."""
+    rng = np.random.default_rng(3)
+    numbers = np.array([6, 8, 7, 6, 1, 1])
+    molecule = raw(np.eye(3) * 16, rng.uniform(0.4, 0.6, (6, 3)), numbers, 2.0 * numbers)
+    pairs, ways, tensors = exchangeable(molecule)
+    mended = from_pairs(molecule, pairs, ways, tensors)
+    (square,) = np.linalg.eigvalsh(get_dynamical_matrices_at_qpoints(mended.phonopy.dynamical_matrix, np.zeros((1, 3))))
+    assert np.sort(np.abs(square))[5] < 1e-8
+    assert np.sort(np.abs(square))[6] > 1e-2
+
+
+# ---------------------------------------------------------------------------------------------------------------- roads
+
+
+def constant_errors(size):
+    """What was learned where the density of states of every crystal is wrong by so much, meV."""
+    return Doubts(errors={"dos_w1_meV": [np.log(size), 0, 0, 0]})
+
+
+@pytest.mark.parametrize(("by_codes", "by_constants", "engine"), [(2, 1, "direct (force constants)"), (1, 2, "direct")])
+def test_auto_takes_the_road_of_smaller_errors(monkeypatch, by_codes, by_constants, engine):
+    monkeypatch.setattr(shipped_model(), "doubts", constant_errors(by_codes))
+    monkeypatch.setattr(shipped_force_constant_model(), "doubts", constant_errors(by_constants))
+    found = predict(QUARTZ.atoms, road="auto", kinds=["dos"])
+    assert found.dataset.attrs["engine"] == engine
+    assert found.dataset.attrs["expected_dos_w1_meV"] == pytest.approx(1)
+
+
+def test_auto_takes_the_only_road_that_can(monkeypatch):
+    monkeypatch.setattr(shipped_force_constant_model(), "doubts", constant_errors(1000))
+    found = predict(QUARTZ.atoms, road="auto", kinds=["dos"], isotopes={"O": 18})
+    assert found.dataset.attrs["engine"] == "direct (force constants)"
+
+
+def test_maps_have_standard_errors_of_the_ensemble(monkeypatch):
+    """Two networks of which one is 10 % stiffer: the maps differ where branches are, and the scale is a factor."""
+    known = shipped_force_constant_model()
+    stiff = copy.copy(known)
+
+    def two(crystal, features=None, polar=None):
+        found = known(crystal, features, polar)
+        return replace(found, members=np.stack([found.tensors, 1.1 * found.tensors]))
+
+    monkeypatch.setattr(direct, "shipped_force_constant_model", lambda: stiff)
+    monkeypatch.setattr(ForceConstantModel, "__call__", lambda self, *a: two(*a) if self is stiff else CALL(self, *a))
+    options = {"road": "force-constants", "kinds": ["powder"], "de": 2.0, "dq": 1.0, "uncertainty": True}
+    once, twice = {}, {}
+    for factor, kept in ((1.0, once), (2.0, twice)):
+        stiff.doubts = Doubts(maps={"powder": factor})
+        kept["found"] = predict(QUARTZ.atoms, **options).dataset
+    error = once["found"]["powder_uncertainty"]
+    assert error.dims == ("q", "energy")
+    assert error.attrs["units"] == once["found"]["powder"].attrs["units"]
+    assert float(error.min()) >= 0
+    assert 0.01 < float(error.mean() / once["found"]["powder"].mean()) < 2
+    np.testing.assert_allclose(twice["found"]["powder_uncertainty"], 2 * error)
+
+
+def test_codes_have_no_standard_errors_of_maps():
+    with pytest.raises(DataError, match="take the road force-constants"):
+        predict(QUARTZ.atoms, uncertainty=True)
+
+
+def test_what_is_imaginary_becomes_real_and_all_else_stays():
+    """Arbitrary force constants: energies at the wave vectors of the supercell lose their sign, and nothing more."""
+    before = from_pairs(CRYSTAL, *exchangeable(CRYSTAL))
+    made = stabilised(before)
+    q = commensurate_points(before.phonopy.dynamical_matrix)
+    there = np.any(q != 0, axis=1)
+    was, now = (np.sort(modes_at(f, q[there], np.ones(there.sum())).energies) for f in (before, made.force_constants))
+    np.testing.assert_allclose(now, np.sort(np.abs(was)), atol=2e-3)
+    assert made.lowest == pytest.approx(was.min(), abs=1e-4)
+    assert made.share == pytest.approx((was < -0.4).mean(), abs=0.05)
+    np.testing.assert_allclose(made.force_constants.array.sum(axis=1), 0, atol=1e-9)
+
+
+def test_stable_force_constants_are_left_alone():
+    before = force_constants_of(QUARTZ)
+    made = stabilised(before)
+    assert made.force_constants is before
+    assert (made.share, made.lowest) == (0, 0)
 
 
 def test_what_is_written_is_read_back_by_phonopy_and_euphonic(tmp_path):
@@ -194,8 +291,10 @@ def test_true_force_constants_are_no_error(prepared):
         assert sample.known.any()
         np.testing.assert_allclose(sample.targets[sample.known].numpy(), exact[sample.known.numpy()], atol=2e-3)
         assert float(pair_error(sample, tensors)) < 1e-3
-        assert float(mode_errors(sample, tensors)) < 1.02 * dynamics.SOFTENING**0.5
-        assert float(mode_errors(sample, 1.1 * tensors)) > 1.5 * float(mode_errors(sample, tensors))
+        right, wrong = (mode_elements(sample, x) for x in (tensors, 1.1 * tensors))
+        for errors in (mode_errors, energy_errors):
+            assert float(errors(sample, right)) < 1.02 * dynamics.SOFTENING**0.5
+            assert float(errors(sample, wrong)) > 1.5 * float(errors(sample, right))
     assert checked
 
 
@@ -221,6 +320,20 @@ def test_training_is_the_same_each_time_and_goes_on_from_weights(library, archiv
     assert first.digest == second.digest
     assert going_on.extra["tuning_loss"][0] == pytest.approx(first.extra["tuning_loss"][0], rel=0.02)  # 8 bits a number
     assert set(first.ids) <= set(library.select("train"))
+
+
+def test_an_ensemble_grows_by_networks_trained_alike(library, archives, prepared, tmp_path):
+    options = {"kind": "force-constants", "depth": 1, "epochs": 1, "batch_size": 2, "archives": archives}
+    one, two = (tmp_path / f"{name}.safetensors" for name in ("one", "two"))
+    train_structure(library.path, output=one, width=16, **options)
+    train_structure(library.path, output=two, width=16, beside=one, random_state=1, **options)
+    (before, _), (both, header) = (load_weights(path) for path in (one, two))
+    assert header.parameters["members"] == len(header.extra["tuning_loss"]) == 2
+    for name, value in before.items():
+        torch.testing.assert_close(both[name], value)
+    assert any((both[name] != both["1" + name[1:]]).any() for name in before)
+    with pytest.raises(DataError, match="train both alike"):
+        train_structure(library.path, output=two, width=8, beside=one, **options)
 
 
 def test_charges_are_learned(prepared):

@@ -9,6 +9,7 @@ from matplotlib.figure import Figure
 
 from inscape import plots
 from inscape.errors import DataError
+from inscape.properties import MEANINGS
 from inscape.results import make_prediction
 from inscape.structures import Crystal
 
@@ -72,6 +73,17 @@ def test_shares_of_elements_are_named():
     ax = plots.plot_dos(build())
     assert [t.get_text() for t in ax.get_legend().get_texts()] == ["N", "B", "total"]
     np.testing.assert_allclose(ax.get_lines()[0].get_ydata(), 6 / 40)
+
+
+def test_intervals_are_shaded():
+    dos = np.full(40, 6 / 40)
+    known = build(dos_band=(0.5 * dos, 2 * dos), stretch=(dict.fromkeys(MEANINGS, np.full(2, 0.1)), np.array([1, 9.0])))
+    ax = plots.plot_dos(known)
+    assert "holds 9 of 10 bins" in [t.get_text() for t in ax.get_legend().get_texts()]
+    y = ax.collections[-1].get_paths()[0].vertices[:, 1]
+    np.testing.assert_allclose([y.min(), y.max()], [3 / 40, 12 / 40])
+    assert len(plots.plot_heat_capacity(known).collections) == 1
+    assert len(plots.plot_heat_capacity(build()).collections) == 0
 
 
 def test_the_plane_is_drawn_with_true_lengths_and_angles():

@@ -7,6 +7,7 @@ import pytest
 import xarray as xr
 
 from inscape.errors import DataError
+from inscape.properties import MEANINGS
 from inscape.results import COORDINATES, TEMPERATURES, VARIABLES, Prediction, make_prediction, plane_text
 from inscape.structures import Crystal
 from inscape.units import GAS_CONSTANT
@@ -28,6 +29,8 @@ def arrays(seed=0):
         "temperature": 300.0,
         "partial_dos": partial,
         "complete_dos": (np.concatenate([partial.sum(axis=0), [0.0, 0.0]]), np.append(EDGES, [50, 70])),
+        "dos_band": (0.8 * partial.sum(axis=0), 1.3 * partial.sum(axis=0)),
+        "stretch": (dict.fromkeys(MEANINGS, np.array([0.01, 0.02])), np.array([50.0, 300.0])),
         "q_edges": Q_EDGES,
         "powder_coherent": rng.random((20, 80)),
         "powder_incoherent": rng.random((20, 80)),
@@ -124,6 +127,21 @@ def test_the_plane_gives_the_length_of_any_wave_vector(prediction):
     assert plane_text(((1, 1, 0), (0, 0, 0.5))) == "1 1 0; 0 0 0.5"
 
 
+def test_intervals_of_mean_energy_and_heat_capacity(prediction):
+    data = prediction.dataset
+    assert float(data["mean_energy"]) == pytest.approx(prediction.summary()["dos_mean_meV"])
+    assert float(data["mean_energy_error"]) == pytest.approx(0.01 * data["mean_energy"])
+    errors = prediction.thermodynamics(data["temperature"])["heat_capacity_error"]
+    np.testing.assert_allclose(data["heat_capacity_error"][2:], errors[2:], rtol=0.03, atol=1e-9)
+    summary = prediction.summary()
+    assert summary["dos_mean_error_meV"] == float(data["mean_energy_error"])
+    assert summary["heat_capacity_error_J_per_mol_K"] == pytest.approx(float(errors.sel(temperature=300)), rel=0.01)
+    unknown = make_prediction(**arrays() | {"stretch": None, "dos_band": None})
+    assert not {"mean_energy_error", "heat_capacity_error", "dos_lower"} & set(unknown.dataset)
+    assert "dos_mean_error_meV" not in unknown.summary()
+    assert "stretch" not in make_prediction(**arrays() | dict.fromkeys(["partial_dos", "complete_dos"])).dataset
+
+
 def test_summary_is_json(prediction):
     summary = json.loads(json.dumps(prediction.summary(), allow_nan=False))
     assert summary["kinds"] == ["dos", "powder", "crystal"]
@@ -144,7 +162,7 @@ def test_kinds_not_asked_for_are_absent(tmp_path):
     given = {k: v for k, v in arrays().items() if k in ("crystal", "energy_edges", "temperature", "partial_dos")}
     prediction = Prediction.load(make_prediction(**given).save(tmp_path / "a.nc"))
     assert prediction.kinds == ("dos",)
-    assert set(prediction.dataset.data_vars) == {"dos", "partial_dos", "heat_capacity"}
+    assert set(prediction.dataset.data_vars) == {"dos", "partial_dos", "mean_energy", "heat_capacity"}
     with pytest.raises(DataError, match="no powder_coherent; ask for the kind 'powder'"):
         prediction.powder_coherent  # noqa: B018
     without = make_prediction(**arrays() | {"partial_dos": None})

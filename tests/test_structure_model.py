@@ -1,5 +1,7 @@
 """The structure model: its representation, the invariances of its networks, its training from end to end."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -18,6 +20,7 @@ from inscape.scattering import to_scattering
 from inscape.spectra import centres, native_energy_edges, native_q_edges, rebin, smooth, uniform_edges
 from inscape.structure_model import StructureModel, train_autoencoder, train_structure
 from inscape.structure_model.dataset import Samples, prepare
+from inscape.structure_model.e3nn import E3nnNetwork
 from inscape.structure_model.field import FieldNetwork, spring_moments
 from inscape.structure_model.geometry import (
     Geometry,
@@ -27,6 +30,7 @@ from inscape.structure_model.geometry import (
     nearest_lattice_vectors,
     structure_factors,
 )
+from inscape.structure_model.model import networks_in
 from inscape.structure_model.network import DosNetwork, gather
 from inscape.structure_model.novelty import FOREIGN_ELEMENT, Novelty
 from inscape.structure_model.objectives import (
@@ -221,17 +225,60 @@ def test_the_smoothing_matrix_keeps_a_constant():
 # ---- invariances of networks with random weights
 
 
+BACKBONES = {
+    "features": (
+        lambda: network(DosNetwork, N_FEATURES, 300, width=32, depth=2),
+        lambda net, atoms: atoms.sum(net(atoms)) / atoms.counts[:, None],
+    ),
+    "e3nn": (lambda: network(E3nnNetwork, 300, width=8), lambda net, atoms: net(atoms)),
+}
+"""A network that predicts densities of states, and how to get the total of each crystal from it."""
+
+
 @each_crystal
-@each_change
-def test_densities_of_states_do_not_depend_on_the_description(crystal, change):
-    net = network(DosNetwork, N_FEATURES, 300, width=32, depth=2)
-    one, other = cell(crystal), changed(crystal, change)
+@pytest.mark.parametrize("backbone", BACKBONES)
+@pytest.mark.parametrize(
+    "change", [*CHANGES, {"turn": -TURN}, {"origin": 0.37}], ids=[*map(" ".join, CHANGES), "inversion", "origin"]
+)
+def test_densities_of_states_do_not_depend_on_the_description(crystal, change, backbone):
+    make, total = BACKBONES[backbone]
+    net, one, other = make(), cell(crystal), changed(crystal, change)
     with torch.inference_mode():
-        a, b = (net(atoms_in(c)).mean(dim=0) for c in (one, other))
-        together = net(atoms_in(cell(CRYSTALS[0]), one, cell(CRYSTALS[1])))[9 : 9 + crystal.n_atoms].mean(dim=0)
+        (a,), (b,) = (total(net, atoms_in(c)) for c in (one, other))
+        together = total(net, atoms_in(cell(CRYSTALS[0]), one, cell(CRYSTALS[1])))[1]
     np.testing.assert_allclose(a, b, atol=1e-6)
     np.testing.assert_allclose(a, together, atol=1e-6)
+    assert a.min() >= 0
     assert a.sum() == pytest.approx(1, abs=1e-5)
+
+
+@each_crystal
+def test_the_reference_model_reads_directions_and_masses_but_no_features(crystal):
+    net, (g, f) = network(E3nnNetwork, 300, width=8), cell(crystal)
+    bent = torch.where(torch.arange(len(g.vectors))[:, None] % 2 == 0, g.vectors, g.vectors.roll(1, dims=1))
+    with torch.inference_mode():
+        shares = net(atoms_in((g, f)))
+        np.testing.assert_array_equal(net(atoms_in((g, f * torch.nan))), shares)
+        for other in (replace(g, vectors=bent), replace(g, masses=1.1 * g.masses)):
+            assert (net(atoms_in((other, f))) - shares).abs().sum() > 1e-3
+
+
+def test_neighbours_of_the_reference_model_come_and_go_smoothly():
+    crystal = CRYSTALS[0]
+    net, (g, f) = network(E3nnNetwork, 300, width=8), cell(crystal)
+    length = g.vectors.norm(dim=1)
+    first = length[(length > 3.5) & (length < 4.5)].min()  # of a shell that crosses the cutoff as the crystal swells
+    found = []
+    for factor in ((4 - 1e-4) / first, (4 + 1e-4) / first):
+        with torch.inference_mode():
+            found.append(net(atoms_in((replace(g, vectors=g.vectors * factor), f))))
+    np.testing.assert_allclose(*found, atol=1e-5)
+
+
+def test_the_reference_model_divides_by_the_neighbours_of_the_training_crystals():
+    net, (g, _) = network(E3nnNetwork, 300, width=8), cell(read_structure(SILICON.atoms))
+    net.standardise([g, g])
+    assert net.neighbours == 16  # 4 at 2.35 Å and 12 at 3.84 Å
 
 
 @each_crystal
@@ -465,9 +512,10 @@ def test_a_batch_is_as_good_as_one_by_one(model):
         assert found.novelty == pytest.approx(alone.novelty, rel=1e-3)
 
 
-def test_a_training_that_was_stopped_goes_on(library, weights, tmp_path, monkeypatch):
+@pytest.mark.parametrize("backbone", BACKBONES)
+def test_a_training_that_was_stopped_goes_on(library, weights, tmp_path, monkeypatch, backbone):
     monkeypatch.setattr(dataset, "NequixFeatures", ElementFeatures)
-    options = {"kind": "dos", "width": 16, "depth": 1, "epochs": 3, "members": 1, "batch_size": 2}
+    options = {"kind": "dos", "backbone": backbone, "width": 8, "depth": 1, "epochs": 3, "members": 1, "batch_size": 2}
     whole, stopped = tmp_path / "whole.safetensors", tmp_path / "stopped.safetensors"
     train_structure(library.path, output=whole, **options)
     for epochs in (1, 2, 3):
@@ -480,6 +528,22 @@ def test_a_training_that_was_stopped_goes_on(library, weights, tmp_path, monkeyp
     assert not list(tmp_path.glob("*.checkpoint"))
 
 
+def test_the_reference_model_is_trained_the_same_each_time(library, weights, tmp_path):
+    digests = []
+    for number, random_state in enumerate((0, 0, 1)):
+        path = tmp_path / f"{number}.safetensors"
+        train_structure(
+            library.path, backbone="e3nn", width=4, depth=1, epochs=2, random_state=random_state, output=path
+        )
+        tensors, header = load_weights(path, class_name="structure-dos-e3nn")
+        digests.append(header.digest)
+    assert digests[0] == digests[1] != digests[2]
+    (net,) = networks_in(tensors, header, E3nnNetwork)
+    assert net.neighbours > 1
+    with pytest.raises(WeightsError, match="holds a structure-dos-e3nn, not a structure-dos"):
+        train_structure(library.path, width=4, depth=1, beside=path, output=tmp_path / "x")
+
+
 def test_principal_components_are_trained_too(library, weights, tmp_path, monkeypatch):
     monkeypatch.setattr(dataset, "NequixFeatures", ElementFeatures)
     path = train_autoencoder(library.path, kind="dos", family="pca", n_components=2, output=tmp_path / "p.safetensors")
@@ -489,6 +553,9 @@ def test_principal_components_are_trained_too(library, weights, tmp_path, monkey
 def test_training_refuses_what_it_cannot_do(library, weights, tmp_path, monkeypatch):
     with pytest.raises(DataError, match="kind = 'heat'"):
         train_structure(library.path, kind="heat", output=tmp_path / "x")
+    for kind, backbone in (("powder", "e3nn"), ("dos", "gnn")):
+        with pytest.raises(DataError, match=f"'{kind}' with the backbone '{backbone}'; expected one of dos, dos-e3nn"):
+            train_structure(library.path, kind=kind, backbone=backbone, output=tmp_path / "x")
     with pytest.raises(DataError, match="kind = 'crystal'; autoencoders are trained for"):
         train_autoencoder(library.path, kind="crystal", output=tmp_path / "x")
     with pytest.raises(DataError, match="0 crystals to learn from and 0 to tune on; both are needed"):

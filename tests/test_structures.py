@@ -626,7 +626,7 @@ def test_primitive_cells_that_are_too_large():
 
 
 FILES = [  # name, content, what the message says
-    ("test.cif", "", "file is empty"),
+    ("test.cif", "", "structure is empty"),
     ("test.cif", "garbage", "cannot be read .*CIF, POSCAR"),
     ("test.cif", CIF.split("loop_")[0], "no crystal structure"),
     ("test.cif", CIF + CIF.replace("data_test", "data_second"), r"2 structures \(test, second"),

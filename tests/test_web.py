@@ -14,6 +14,7 @@ from inscape import prediction
 from inscape.errors import InscapeError
 from inscape.results import Prediction
 from inscape.structures import parse_structure, read_structure
+from inscape.web.views import dataset_view
 from webservice import COPPER, QUARTZ, mutated, numbers, serving, structure
 
 API = "/api/v1"
@@ -473,3 +474,8 @@ def test_every_endpoint_is_described(client):
         for method, operation in operations.items():
             assert f"{method.upper()} {words}`" in page, f"{method} {path}"
             assert {"401", "422", "429"} <= set(operation["responses"]), path
+
+
+def test_single_numbers_are_left_to_the_summary():
+    dataset = xr.Dataset({"dos": ("energy", [1.0]), "mean_energy": 2.0}, {"energy": [0.5]})
+    assert set(dataset_view(dataset, "lists")["variables"]) == {"dos"}

@@ -3,19 +3,34 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from inscape.evaluation import evaluate
+from inscape.errors import DataError
+from inscape.evaluation import (
+    Truth,
+    dos_record,
+    plane_of,
+    plane_record,
+    powder_of,
+    powder_record,
+    read_truth,
+    scattering,
+)
+from inscape.intervals import COVERED, BinErrors, thermal_shares
 from inscape.library import Library
-from inscape.properties import slopes_of, values_of
-from inscape.spectra import native_energy_edges
-from inscape.structure_model import shipped_model
-from inscape.structure_model.model import CALIBRATION, StructureModel, doubts
+from inscape.rendered import Foretold
+from inscape.spectra import centres, native_energy_edges
+from inscape.structure_model import StructureModel, shipped_model
+from inscape.structure_model.doubts import CALIBRATIONS, LEVEL_FLOOR, Judged, bin_signs, signs
+from inscape.structure_model.force_constants import ForceConstantModel, shipped_force_constant_model
+from inscape.structure_model.train import training_ids
 from inscape.training import WEIGHTS
 
 Array = NDArray[Any]
@@ -23,87 +38,205 @@ Array = NDArray[Any]
 TEMPERATURES = np.array([25.0, 50.0, 100.0, 200.0, 300.0, 600.0])
 """Where thermodynamic functions are compared, K."""
 
-COVERED = 0.9
-"""Share of the crystals that a band is to hold."""
+LEAST_SHARE = 1e-3
+"""Added to shares where their logarithm is taken: how much smaller an error is does not matter."""
 
-BATCH = 20
+
+@dataclass(frozen=True, eq=False)
+class Case:
+    """A prediction and the truth: density of states of each atom, shape (n_atoms, n_energy), native grid; masses, u."""
+
+    structure: Judged
+    true: Array
+    masses: Array
+
+
+@dataclass(frozen=True, eq=False)
+class Outcome:
+    """What a road says of a library crystal: ``structure``, and maps as records take them.
+
+    ``members`` are the maps of each network, where there are several.
+    """
+
+    structure: Judged
+    powder: Array
+    plane: Array
+    members: Sequence[tuple[Array, Array]] = ()
+
+
+Road = Callable[[Truth], Outcome]
+
+
+def by_codes(model: StructureModel | None = None) -> Road:
+    """The road of codes; the shipped model unless given."""
+    known = model or shipped_model()
+
+    def predict(truth: Truth) -> Outcome:
+        (structure,) = known([truth.crystal])
+        return Outcome(structure, powder_of(truth, structure), plane_of(truth, structure))
+
+    return predict
+
+
+def by_force_constants(model: ForceConstantModel | None = None) -> Road:
+    """The road of force constants; the shipped model unless given."""
+    known = model or shipped_force_constant_model()
+
+    def predict(truth: Truth) -> Outcome:
+        foretold = Foretold.of(truth, known, shipped_model())
+        members = [(one.powder, one.plane) for one in foretold.members()]
+        return Outcome(foretold, foretold.spectra.powder, foretold.spectra.plane, members)
+
+    return predict
 
 
 def calibrate(
     library: str | Path,
     output: str | Path | None = None,
     *,
+    road: str = "code",
     max_atoms: int = 40,
     limit: int | None = None,
+    predict: Road | None = None,
     progress: Callable[[int, int, str], None] | None = None,
 ) -> Path:
     """Learn from the tuning crystals how large errors are, and write it down as JSON.
 
-    For each error e (Wasserstein-1 of the density of states, 1 − cut cosine of the maps): log e = a + b log d, d the
-    disagreement of the members, by least squares. Bands of thermodynamic functions: `thermal_stretch`.
+    Typical errors (Wasserstein-1 of the density of states, 1 − cut cosine of the maps): their logarithms go with
+    `signs` of the prediction, by least squares. Intervals: `thermal_stretch` and `dos_band`.
+
+    Parameters
+    ----------
+    output
+        File to write; the shipped one unless given.
+    limit
+        Only the first so many crystals.
+    road
+        "code" or "force-constants".
+    predict
+        That road with other models than the shipped ones.
+
+    Raises
+    ------
+    DataError
+        The library holds no crystals to tune on.
     """
-    found = evaluate(library, "tune", max_atoms=max_atoms, limit=limit, progress=progress)
-    errors = {
-        "dos_w1_meV": found.column("dos", "predicted", "W1"),
-        "powder_cut_cosine": 1 - found.column("powder", "predicted", "cut cosine"),
-        "crystal_cut_cosine": 1 - found.column("crystal", "predicted", "cut cosine"),
-    }
-    x = np.log(np.maximum(found.spread, 1e-4))
-    lines = {name: np.polyfit(x, np.log(np.maximum(e, 1e-4)), 1)[::-1].tolist() for name, e in errors.items()}
-    path = Path(output) if output is not None else WEIGHTS / CALIBRATION
-    stretch = thermal_stretch(Library(library), found.ids, shipped_model())
-    calibration = {"crystals": len(found.ids), "log_error": lines, "stretch": stretch}
-    path.write_text(json.dumps(calibration, indent=1) + "\n")
+    if road not in CALIBRATIONS:
+        raise DataError(f"road is {road!r}; expected one of {', '.join(CALIBRATIONS)}")
+    source = Library(library)
+    if predict is None:
+        predict = by_codes() if road == "code" else by_force_constants()
+    names = training_ids(source, max_atoms)[1][:limit]
+    cases: list[Case] = []
+    errors: dict[str, list[float]] = {"dos_w1_meV": [], "powder_cut_cosine": [], "crystal_cut_cosine": []}
+    ratios: list[tuple[float, float]] = []
+    for count, name in enumerate(names, start=1):
+        truth = read_truth(source, name)
+        outcome = predict(truth)
+        cases.append(Case(outcome.structure, truth.partial_dos, truth.crystal.masses))
+        errors["dos_w1_meV"].append(dos_record(truth, outcome.structure.partial_dos)["W1"])
+        errors["powder_cut_cosine"].append(1 - powder_record(truth, outcome.powder)["cut cosine"])
+        errors["crystal_cut_cosine"].append(1 - plane_record(truth, outcome.plane)["cut cosine"])
+        if len(outcome.members) > 1:
+            ratios.append(error_ratios(truth, outcome))
+        if progress is not None:
+            progress(count, len(names), name)
+    judged = np.array([signs(case.structure) for case in cases])
+    typical = {name: _line(judged, np.log(np.maximum(e, 1e-4))).tolist() for name, e in errors.items()}
+    path = Path(output) if output is not None else WEIGHTS / CALIBRATIONS[road]
+    found: dict[str, Any] = {
+        "crystals": len(cases), "errors": typical, "stretch": thermal_stretch(cases), "dos": dos_band(cases),
+    }  # fmt: skip
+    if ratios:
+        found["maps"] = dict(zip(("powder", "crystal"), np.median(ratios, axis=0).tolist(), strict=True))
+    path.write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
     return path
 
 
-def thermal_stretch(library: Library, names: Sequence[str], model: StructureModel) -> dict[str, Any]:
+def error_ratios(truth: Truth, outcome: Outcome) -> tuple[float, float]:
+    """Errors of the powder and the single-crystal map over what the standard deviation of the networks says.
+
+    Root mean squares over the bins of S at 10 K, smoothed by 1 meV.
+    """
+    found = []
+    for number, (ours, true) in enumerate(((outcome.powder, truth.powder), (outcome.plane, truth.plane))):
+        one, other = (scattering(x.reshape(-1, x.shape[-1]), truth) for x in (ours, true))
+        members = [scattering(member[number], truth) for member in outcome.members]
+        spread = np.std(members, axis=0, ddof=1)
+        found.append(float(np.sqrt(np.sum((one - other) ** 2) / np.sum(spread**2))))
+    return found[0], found[1]
+
+
+def thermal_stretch(cases: Sequence[Case]) -> dict[str, Any]:
     """By what share energies would have to be stretched to change thermodynamic functions as much as they are wrong.
 
-    Of each function X and temperature that share is |ΔX| over |∂X/∂ ln E|. Its size goes with disagreement and novelty
-    of a prediction, by least squares of the logarithm; the 90 % quantile of what it is beyond that makes the band hold
-    nine in ten crystals (split conformal prediction).
+    For each function and temperature, the logarithm of that share (`thermal_shares`) goes with `signs` of a prediction,
+    by least squares; how far it is beyond that in nine of ten crystals makes the interval (split conformal prediction,
+    with its correction for a finite number of crystals).
 
     Returns
     -------
     dict
-        ``line``, the coefficients of `inscape.structure_model.model.doubts`; ``temperatures``, K; ``factors``, a list
-        over temperatures for each function.
+        ``stretch`` of `inscape.structure_model.doubts.Doubts`.
+
+    References
+    ----------
+    A. N. Angelopoulos and S. Bates, arXiv:2107.07511, sections 1 and 2.2: the ⌈(n + 1)(1 − α)⌉-th smallest of the n
+    scores, here |error| over the error expected.
     """
-    shares: dict[str, list[Array]] = {}
-    known = []
-    for start in range(0, len(names), BATCH):
-        batch = names[start : start + BATCH]
-        crystals = [library.crystal(name) for name in batch]
-        for name, crystal, structure in zip(batch, crystals, model(crystals, ()), strict=True):
-            true = library.arrays(name, "partial_dos")["partial_dos"].astype(float)
-            known.append(doubts(structure))
-            for quantity, share in _shares(structure.partial_dos, true, crystal.masses).items():
-                shares.setdefault(quantity, []).append(share)
-    judged = np.array(known)
-    typical = np.log(np.maximum([s.mean() for s in shares["heat_capacity"]], 1e-6))
-    line, *_ = np.linalg.lstsq(judged, typical, rcond=None)
-    beyond = {name: np.array(rows) / np.exp(judged @ line)[:, None] for name, rows in shares.items()}
-    return {
-        "line": line.tolist(),
-        "temperatures": TEMPERATURES.tolist(),
-        "factors": {
-            name: np.nanquantile(rows, COVERED, axis=0, method="higher").tolist() for name, rows in beyond.items()
-        },
-    }
+    found = [thermal_shares(c.structure.partial_dos, c.true, c.masses, TEMPERATURES) for c in cases]
+    judged = np.array([signs(case.structure) for case in cases])
+    lines = {name: [_interval(judged, column) for column in np.array([f[name] for f in found]).T] for name in found[0]}
+    return {"lines": lines, "temperatures": TEMPERATURES.tolist()}
 
 
-def _shares(partial: Array, true: Array, masses: Array) -> dict[str, Array]:
-    """|ΔX| over |∂X/∂ ln E| of each function, shape (n_temperatures,); of displacements, both summed over atoms."""
-    edges = native_energy_edges()
-    (ours, theirs), slopes = (
-        [values_of((p.sum(axis=0), edges), (p, edges), masses, TEMPERATURES) for p in (partial, true)],
-        slopes_of((partial.sum(axis=0), edges), (partial, edges), masses, TEMPERATURES),
-    )
-    found = {}
-    for name, slope in slopes.items():
-        wrong, steep = np.abs(ours[name] - theirs[name]), slope
-        if wrong.ndim == 2:
-            wrong, steep = wrong.sum(axis=1), steep.sum(axis=1)
-        found[name] = np.broadcast_to(wrong / np.maximum(steep, 1e-12), TEMPERATURES.shape)
-    return found
+def _interval(judged: Array, shares: Array) -> list[float]:
+    """Coefficients of `signs` for the logarithm of what nine in ten shares stay below; NaN do not count."""
+    known = np.isfinite(shares)
+    line = _line(judged[known], np.log(shares[known] + LEAST_SHARE))
+    line[0] += np.log(held(shares[known] / np.exp(judged[known] @ line)))
+    return [float(value) for value in line]
+
+
+def _line(x: Array, y: Array) -> Array:
+    """Coefficients, shape (n,), of a linear fit of y (m,) by x (m, n)."""
+    return np.asarray(np.linalg.lstsq(x, y, rcond=None)[0])
+
+
+def held(scores: Array) -> float:
+    """The score that `COVERED` of all crystals stay below, if those given are a fair sample."""
+    n = len(scores)
+    return float(np.sort(scores)[min(n, math.ceil((n + 1) * COVERED)) - 1])
+
+
+def dos_band(cases: Sequence[Case]) -> dict[str, Any]:
+    """How much lower and higher densities of states may be in each bin.
+
+    The logarithm of what a bin lacks goes with `bin_signs` of the prediction, by least squares; the share of bins that
+    is beyond the interval on either side, averaged over crystals, is half of what may be outside.
+
+    Returns
+    -------
+    dict
+        ``dos`` of `inscape.structure_model.doubts.Doubts`.
+    """
+    native = centres(native_energy_edges())
+    bins = [BinErrors.of(case.structure.partial_dos, case.true) for case in cases]
+    known = [bin_signs(case.structure) for case in cases]
+    near = [np.abs(native[:, None] - b.energy).argmin(axis=0) for b in bins]
+    x = np.concatenate([own[n] for own, n in zip(known, near, strict=True)])
+    units = [case.structure.mean_energy / (3 * len(case.masses)) for case in cases]
+    lacks = np.concatenate([b.missing * unit for b, unit in zip(bins, units, strict=True)])
+    weight = np.concatenate([np.full(len(n), 1 / len(n)) for n in near])
+    root = np.sqrt(weight)
+    line = _line(x * root[:, None], np.log(np.abs(lacks) + LEVEL_FLOOR) * root)
+    sizes = [np.interp(b.energy, native, np.exp(own @ line)) for b, own in zip(bins, known, strict=True)]
+    score = lacks / np.concatenate(sizes)
+    order = np.argsort(score)
+    below, above = np.interp([0.5 - COVERED / 2, 0.5 + COVERED / 2], _middles(weight[order]), score[order])
+    return {"line": line.tolist(), "below": max(0.0, -float(below)), "above": max(0.0, float(above))}
+
+
+def _middles(weight: Array) -> Array:
+    """Share of the weight below the middle of each, shape (n,)."""
+    return np.asarray((np.cumsum(weight) - 0.5 * weight) / weight.sum())

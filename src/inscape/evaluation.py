@@ -10,9 +10,11 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.special import ndtr
 
 from inscape import metrics
 from inscape.errors import DataError
+from inscape.intervals import table, where
 from inscape.library import Library, composition
 from inscape.metrics import HIGH_Q, LOW_Q, LOWEST, NEAR, SIGMA, SIGMA_Q, STEP
 from inscape.scattering import (
@@ -147,12 +149,23 @@ def _fine(partial_dos: Array) -> Array:
 # --------------------------------------------------------------------------------------------------------------- maps
 
 
-def scattering(reduced: Array, truth: Truth) -> Array:
-    """Reduced cuts on the native grid, shape (..., n_energy), to S at 10 K above 1 meV, smoothed over energy."""
+def scattering(reduced: Array, truth: Truth, relative: float | None = None) -> Array:
+    """Reduced cuts on the native grid, shape (..., n_energy), to S at 10 K above 1 meV, smoothed over energy.
+
+    The standard deviation is 1 meV, or this share of each energy.
+    """
     edges = _fine(truth.partial_dos)
     energy = centres(edges)
     s = to_scattering(rebin(reduced, native_energy_edges(), edges), energy, TEMPERATURE)
-    return smooth(s, SIGMA, STEP)[..., energy > LOWEST]
+    wide = smooth(s, SIGMA, STEP) if relative is None else s @ _spread(edges, relative)
+    return wide[..., energy > LOWEST]
+
+
+def _spread(edges: Array, relative: float) -> Array:
+    """Matrix (n, n) that spreads what is in each bin as a Gaussian of so large a share of its energy over all bins."""
+    energy = centres(edges)[:, None]
+    below = ndtr((edges - energy) / (relative * energy))
+    return np.asarray(np.diff(below, axis=1))
 
 
 def powder_record(truth: Truth, reduced: Array, true_map: Array | None = None) -> Record:
@@ -176,10 +189,15 @@ def powder_truth(truth: Truth) -> Array:
     return smooth(scattering(truth.powder, truth), SIGMA_Q, float(q[1] - q[0]), axis=0)
 
 
-def plane_record(truth: Truth, reduced: Array, true_map: Array | None = None) -> Record:
-    """Cut cosines of one single-crystal map, of all (H, K) and of those below 4 1/Å, and Σp/Σt."""
-    p = _smooth_plane(reduced, truth)
-    t = plane_truth(truth) if true_map is None else true_map
+def plane_record(
+    truth: Truth, reduced: Array, true_map: Array | None = None, relative: float | None = None
+) -> Record:
+    """Cut cosines of one single-crystal map, of all (H, K) and of those below 4 1/Å, and Σp/Σt.
+
+    Energies are smoothed by 1 meV, or by this share of them.
+    """
+    p = _smooth_plane(reduced, truth, relative)
+    t = plane_truth(truth, relative) if true_map is None else true_map
     cut = metrics.cosine(p, t).ravel()
     near = np.linalg.norm(truth.vectors, axis=1) < NEAR
     return {
@@ -189,17 +207,30 @@ def plane_record(truth: Truth, reduced: Array, true_map: Array | None = None) ->
     }
 
 
-def plane_truth(truth: Truth) -> Array:
+def plane_truth(truth: Truth, relative: float | None = None) -> Array:
     """The true single-crystal map as `plane_record` compares it."""
-    return _smooth_plane(truth.plane.reshape(len(truth.vectors), -1), truth)
+    return _smooth_plane(truth.plane.reshape(len(truth.vectors), -1), truth, relative)
 
 
-def _smooth_plane(reduced: Array, truth: Truth) -> Array:
+def _smooth_plane(reduced: Array, truth: Truth, relative: float | None) -> Array:
     grid = truth.grid
-    s = scattering(reduced, truth).reshape(len(grid.h_edges) - 1, len(grid.k_edges) - 1, -1)
+    s = scattering(reduced, truth, relative).reshape(len(grid.h_edges) - 1, len(grid.k_edges) - 1, -1)
     for axis, edges in enumerate((grid.h_edges, grid.k_edges)):
         s = smooth(s, SIGMA_Q, float(edges[1] - edges[0]), axis=axis)
     return s
+
+
+def powder_of(truth: Truth, structure: Structure) -> Array:
+    """The predicted powder map, reduced, as `powder_record` takes it."""
+    assert structure.powder is not None
+    own = truth.self_part(structure.partial_dos, centres(native_q_edges()))
+    return from_relative_density(structure.powder, own, native_energy_edges())
+
+
+def plane_of(truth: Truth, structure: Structure) -> Array:
+    """The predicted single-crystal map, reduced, as `plane_record` takes it."""
+    own = truth.self_part(structure.partial_dos, np.linalg.norm(truth.vectors, axis=1))
+    return from_relative_density(structure.density(truth.vectors), own, native_energy_edges())
 
 
 # ---------------------------------------------------------------------------------------------------------- baselines
@@ -252,7 +283,8 @@ class Baselines:
 class Evaluation:
     """Records of every crystal, by kind, then by what was predicted.
 
-    ``twin`` says that a training crystal has the same formula and space group, ``spread`` how far the members disagree.
+    ``twin`` says that a training crystal has the same formula and space group, ``spread`` how far the members disagree,
+    ``inside`` what `inscape.intervals.where` does of the intervals, if any were calibrated.
     """
 
     split: str
@@ -262,6 +294,7 @@ class Evaluation:
     n_atoms: list[int] = field(default_factory=list)
     novelty: list[float] = field(default_factory=list)
     spread: list[float] = field(default_factory=list)
+    inside: list[Record] = field(default_factory=list)
     records: dict[str, dict[str, list[Record]]] = field(default_factory=dict)
 
     def add(self, kind: str, row: str, record: Record) -> None:
@@ -276,7 +309,7 @@ class Evaluation:
         """Everything, for JSON."""
         return {
             "split": self.split, "ids": self.ids, "has_born": self.has_born, "twin": self.twin, "n_atoms": self.n_atoms,
-            "novelty": self.novelty, "spread": self.spread, "records": self.records,
+            "novelty": self.novelty, "spread": self.spread, "inside": self.inside, "records": self.records,
         }  # fmt: skip
 
     def markdown(self) -> str:
@@ -296,6 +329,8 @@ class Evaluation:
                 parts.append(self._line(kind, row, names, np.ones(len(born), bool), row))
                 if row == "predicted":
                     parts += [self._line(kind, row, names, use, label) for label, use in groups.items() if use.any()]
+        if self.inside and all(self.inside):
+            parts += ["", table(self.inside, self.novelty).rstrip("\n")]
         return "\n".join(parts) + "\n"
 
     def _line(self, kind: str, row: str, names: Sequence[str], use: NDArray[np.bool_], label: str) -> str:
@@ -351,7 +386,7 @@ def evaluate(
         raise DataError(f"{library} holds no clean crystal of the split {split!r}; build it with --splits")
     model = model or shipped_model()
     baselines = Baselines(source, learn)
-    twins = {_kind_of(source, i) for i in learn}
+    twins = twins_in(source, learn)
     found = Evaluation(split, ids)
     for count, name in enumerate(ids, start=1):
         truth = read_truth(source, name)
@@ -363,6 +398,7 @@ def evaluate(
         found.n_atoms.append(truth.crystal.n_atoms)
         found.novelty.append(structure.novelty)
         found.spread.append(structure.disagreement)
+        found.inside.append(where(structure, model.doubts, truth.partial_dos, truth.crystal.masses))
         nearest = baselines.nearest(truth.crystal.formula)
         _add_dos(found, truth, structure, model, baselines.means, nearest)
         _add_powder(found, truth, structure, from_true_dos, model, baselines.means, nearest)
@@ -370,6 +406,11 @@ def evaluate(
         if progress is not None:
             progress(count, len(ids), name)
     return found
+
+
+def twins_in(library: Library, names: Sequence[str]) -> set[tuple[str, int]]:
+    """Formulas and space groups of crystals: another one that has both is their twin."""
+    return {_kind_of(library, name) for name in names}
 
 
 def _kind_of(library: Library, name: str) -> tuple[str, int]:

@@ -31,6 +31,12 @@ def wasserstein(p: Array, t: Array, edges: Array) -> Array:
     return np.asarray(np.sum(np.abs(cp - ct) * width, axis=-1))
 
 
+def mean_energy(density: Array, edges: Array) -> float:
+    """Mean of the energies of a spectrum on bins, shape (n_energy,), in the unit of ``edges``."""
+    area = density * np.diff(edges)
+    return float(area @ (0.5 * (edges[1:] + edges[:-1])) / area.sum())
+
+
 def r_squared(p: Array, t: Array) -> float:
     """Coefficient of determination of one spectrum."""
     return float(1 - np.sum((p - t) ** 2) / np.sum((t - t.mean()) ** 2))

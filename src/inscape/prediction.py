@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -29,6 +29,7 @@ from inscape.scattering.plane import HK0
 from inscape.settings import SpectraSettings
 from inscape.spectra import NATIVE_ENERGY_MAX, centres, native_energy_edges, native_q_edges, uniform_edges
 from inscape.structure_model import Structure, StructureModel, shipped_model
+from inscape.structure_model.doubts import around
 from inscape.structure_model.novelty import THRESHOLD
 from inscape.structure_model.representation import from_relative_density
 from inscape.structures import Crystal, read_structure
@@ -39,8 +40,8 @@ Array = NDArray[np.floating]
 CAPTURED = 0.999
 """The default energy grid ends 10 % above the energy that holds this share of the density of states."""
 
-ROADS = ("code", "force-constants")
-"""From structure to spectra: by codes, or by force constants."""
+ROADS = ("code", "force-constants", "auto")
+"""From structure to spectra: by codes, by force constants, or by that of smaller expected errors."""
 
 MASS_TOLERANCE = 0.02
 """Isotopes whose mass is within this share of the natural one count as a change of lengths alone: energies move by half
@@ -77,6 +78,7 @@ def predict_many(
     crystals: Sequence[Crystal],
     *,
     road: str = "code",
+    uncertainty: bool = False,
     temperature: float = 300.0,
     plane: ArrayLike = HK0,
     **options: Any,
@@ -88,7 +90,11 @@ def predict_many(
     road
         "code": densities of states and the codes of maps, decoded; milliseconds. "force-constants": the force constants
         of all pairs of atoms, and from these exact lattice dynamics, with sharp branches and with any isotopes; tenths
-        of a second.
+        of a second. "auto": for each crystal the one whose typical errors, as learned from tuning crystals, are
+        smaller; ``engine`` says which it was.
+    uncertainty
+        Give standard errors of maps, ``powder_uncertainty`` and ``crystal_uncertainty``, from the ensemble of networks
+        of force constants, each of which is rendered; not by codes.
     temperature, plane, options
         Those of `inscape.settings.SpectraSettings`: ``kinds``, ``emax``, ``de``, ``qmax``, ``dq``, ``instrument``,
         ``ei``, ``ef``, ``multiphonon``, ``isotopes``. |Q| ends at 10 1/Å. The top of the energy grid is 10 % above the
@@ -106,16 +112,52 @@ def predict_many(
     settings = SpectraSettings(temperature, plane, **options)
     if road not in ROADS:
         raise DataError(f"road is {road!r}; expected one of {', '.join(ROADS)}")
-    if road == "force-constants":
-        from inscape.simulation import direct_spectra  # lattice dynamics takes a second to load
-
-        return [direct_spectra(crystal, settings) for crystal in crystals]
+    if road == "code" and uncertainty:
+        raise DataError(
+            "uncertainty of maps follows from an ensemble of force constants: take the road force-constants; those by "
+            "codes have typical errors in their attributes"
+        )
+    if road != "code":
+        choose = _sharp if road == "force-constants" else _better
+        return [choose(crystal, settings, uncertainty) for crystal in crystals]
     _check_reach(settings)
     asked = [of_isotopes(crystal, settings) for crystal in crystals]
     return [
         _prediction(crystal, known.structure, known.model, settings)
         for crystal, known in zip(asked, foresee(asked, settings.kinds), strict=True)
     ]
+
+
+def _sharp(crystal: Crystal, settings: SpectraSettings, uncertainty: bool) -> Prediction:
+    """By force constants."""
+    from inscape.simulation import Predicted  # lattice dynamics takes a second to load
+
+    return Predicted.of(crystal).spectra(settings, uncertainty=uncertainty)
+
+
+def _better(crystal: Crystal, settings: SpectraSettings, uncertainty: bool) -> Prediction:
+    """By the road whose typical errors are smaller in the geometric mean; by force constants where only they can."""
+    from inscape.simulation import Predicted
+
+    model = shipped_model()
+    features = model.features([crystal.natural()])
+    sharp = Predicted.of(crystal, features[0])
+    try:
+        asked = of_isotopes(crystal, settings)
+        _check_reach(settings)
+    except (StructureError, DataError):
+        return sharp.spectra(settings, uncertainty=uncertainty)
+    (structure,) = model([asked.natural()], settings.kinds, features=features)
+    errors = (sharp.expected_error(settings.kinds), model.doubts.expected_error(structure, settings.kinds))
+    if _size(errors[0]) <= _size(errors[1]):
+        return sharp.spectra(settings, uncertainty=uncertainty)
+    return _prediction(asked, structure, model, settings)
+
+
+def _size(errors: Mapping[str, float]) -> float:
+    """Mean logarithm of errors; of cosines, of what they lack to 1."""
+    found = [1 - value if name.endswith("cosine") else value for name, value in errors.items()]
+    return float(np.mean(np.log(np.maximum(found, 1e-6)))) if found else 0.0
 
 
 @dataclass(frozen=True, eq=False)
@@ -185,7 +227,7 @@ def _prediction(
         crystal=crystal,
         energy_edges=energy_edges,
         temperature=settings.temperature,
-        **(spectra.dos() if "dos" in kinds else {}),
+        **(spectra.dos(model.doubts.dos_band(structure)) if "dos" in kinds else {}),
         **powder,
         **(spectra.plane(native_plane(crystal, settings.plane)) if "crystal" in kinds else {}),
         seen=seen,
@@ -193,8 +235,8 @@ def _prediction(
         novelty=structure.novelty,
         novelty_threshold=THRESHOLD,
         weights=model.digests,
-        expected_error=model.expected_error(structure, kinds),
-        stretch=model.stretch(structure) if "dos" in kinds else None,
+        expected_error=model.doubts.expected_error(structure, kinds),
+        stretch=model.doubts.shares(structure) if "dos" in kinds else None,
         extra=settings.attributes,
     )
 
@@ -279,12 +321,18 @@ class _Spectra:
             structure.partial_dos, native_energy_edges(), crystal.masses, temperature
         )
 
-    def dos(self) -> dict[str, Any]:
-        """Arguments of `make_prediction` for the density of states; a top that cuts through it is respected."""
+    def dos(self, band: tuple[Array, Array] | None = None) -> dict[str, Any]:
+        """Arguments of `make_prediction` for the density of states; a top that cuts through it is respected.
+
+        ``band`` is that of `inscape.structure_model.doubts.Doubts.dos_band`.
+        """
         shown = self.whole[:, : len(self.energy)]
+        found: dict[str, Any] = {"partial_dos": shown, "complete_dos": (self.whole.sum(axis=0), self.whole_edges)}
         if np.sum(shown * np.diff(self.edges)) >= CAPTURED * 3 * len(shown):
-            return {"partial_dos": refine(self.structure.partial_dos, self.edges)}
-        return {"partial_dos": shown, "complete_dos": (self.whole.sum(axis=0), self.whole_edges)}
+            found = {"partial_dos": refine(self.structure.partial_dos, self.edges)}
+        if band is not None:
+            found["dos_band"] = around(found["partial_dos"].sum(axis=0), self.energy, band)
+        return found
 
     def one_phonon(self) -> PhononOrders:
         """Kernels of scattering by one phonon from the density of states of each atom.

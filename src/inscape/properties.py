@@ -100,7 +100,7 @@ def thermal_properties(dataset: xr.Dataset, temperatures: ArrayLike) -> xr.Datas
         for name, value in values.items():
             words = f"nine times out of ten the {MEANINGS[name][1]} is off by less"
             dims = DIMENSIONS[: value.ndim]
-            share = _stretch(dataset, name, kelvin if value.ndim else np.zeros(()))
+            share = stretch_at(dataset, name, kelvin if value.ndim else 0.0)
             error = slope[name] * share.reshape(share.shape + (1,) * (value.ndim - share.ndim))
             found[f"{name}_error"] = (dims, error, {"units": MEANINGS[name][0], "long_name": words})
     found.coords["atom_symbol"] = dataset["atom_symbol"]
@@ -108,10 +108,10 @@ def thermal_properties(dataset: xr.Dataset, temperatures: ArrayLike) -> xr.Datas
     return found
 
 
-def _stretch(dataset: xr.Dataset, name: str, kelvin: Array) -> Array:
-    """By what share energies may be wrong as far as a quantity shows it, at temperatures."""
+def stretch_at(dataset: xr.Dataset, name: str, kelvin: ArrayLike) -> Array:
+    """By what share energies may be wrong as far as a quantity shows it, of the shape of the temperatures, K."""
     known = dataset["stretch"].sel(quantity=name)
-    return np.asarray(np.interp(kelvin, known["stretch_temperature"].values, known.values))
+    return np.asarray(np.interp(np.asarray(kelvin, dtype=float), known["stretch_temperature"].values, known.values))
 
 
 def values_of(

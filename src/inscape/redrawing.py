@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from inscape.errors import DataError
 from inscape.properties import atom_masses, complete_partial_dos
-from inscape.results import SEEN, Prediction
+from inscape.results import SEEN, UNCERTAIN, Prediction
 from inscape.scattering import (
     Observation,
     Setting,
@@ -42,6 +42,9 @@ PARTS = {
 
 OF_INSTRUMENTS = ("multiphonon_order", *Setting("", "direct", 1.0, ((0.0, 180.0),)).attributes())
 """Attributes that belong to what was seen, not to the crystal."""
+
+OF_DOS = ("dos", "partial_dos", "dos_complete", "dos_lower", "dos_upper")
+"""Variables of the kind dos."""
 
 
 def redraw(
@@ -86,7 +89,7 @@ def redraw(
     before = float(data.attrs["temperature_K"])
     after = before if temperature is None else check_temperature(temperature)
     observation = Observation(chosen_instrument(instrument, ei, ef), multiphonon)
-    found = data.drop_vars([name for name in (*SEEN, "order", "bank") if name in data])
+    found = data.drop_vars([name for name in (*SEEN, *UNCERTAIN, "order", "bank") if name in data])
     found.attrs = {name: value for name, value in data.attrs.items() if name not in OF_INSTRUMENTS}
     found.attrs["temperature_K"] = after
     found = _warmed(found, crystal, before, after)
@@ -163,4 +166,4 @@ def _kind(name: str) -> str:
     """The kind of spectrum that a variable belongs to."""
     if name.startswith(("powder", "instrument_map")):
         return "powder"
-    return "crystal" if name.startswith("crystal") else "dos" if name in {"dos", "partial_dos", "dos_complete"} else ""
+    return "crystal" if name.startswith("crystal") else "dos" if name in OF_DOS else ""

@@ -14,7 +14,7 @@ from numpy.typing import ArrayLike, NDArray
 from inscape import __version__
 from inscape.errors import DataError
 from inscape.files import replacing, write_netcdf
-from inscape.properties import PER_KELVIN, thermal_properties
+from inscape.properties import PER_KELVIN, stretch_at, thermal_properties
 from inscape.properties import complete_dos as _complete_dos
 from inscape.scattering import Setting
 from inscape.spectra import centres, check_edges
@@ -31,8 +31,12 @@ Value = str | float | int
 PER_MEV = "1/meV"
 PER_BARN = "barn sr⁻¹ meV⁻¹ per atom"
 
+HELD = "what holds the density of states, smoothed by 1 meV, in nine bins out of ten"
+
 VARIABLES = {
     "dos": (("energy",), PER_MEV, "phonon density of states"),
+    "dos_lower": (("energy",), PER_MEV, f"lower end of {HELD}"),
+    "dos_upper": (("energy",), PER_MEV, f"upper end of {HELD}"),
     "partial_dos": (("atom", "energy"), PER_MEV, "phonon density of states of each atom"),
     "dos_complete": (("energy_complete",), PER_MEV, "phonon density of states, also above the energies of dos"),
     "powder": (("q", "energy"), PER_BARN, "one-phonon scattering of a powder"),
@@ -41,6 +45,9 @@ VARIABLES = {
     "crystal": (("h", "k", "energy"), PER_BARN, "coherent one-phonon scattering of a single crystal"),
     "crystal_incoherent": (("h", "k", "energy"), PER_BARN, "incoherent one-phonon scattering of a single crystal"),
     "heat_capacity": (("temperature",), PER_KELVIN, "heat capacity at constant volume per mole of atoms"),
+    "heat_capacity_error": (("temperature",), PER_KELVIN, "nine times out of ten the heat capacity is off by less"),
+    "mean_energy": ((), "meV", "mean energy of the modes"),
+    "mean_energy_error": ((), "meV", "nine times out of ten the mean energy is off by less"),
 }
 """Dimensions, unit and long name of each variable."""
 
@@ -52,6 +59,12 @@ SEEN = {
     "instrument_q": (("bank", "energy"), "1/Å", "length of the wave vector that each bank sees"),
 }
 """The same for what is there only if many phonons or an instrument were asked for."""
+
+UNCERTAIN = {
+    "powder_uncertainty": (("q", "energy"), PER_BARN, "standard error of powder, from an ensemble of networks"),
+    "crystal_uncertainty": (("h", "k", "energy"), PER_BARN, "standard error of crystal, from an ensemble of networks"),
+}
+"""The same for what is there only if it was asked for, by the road of force constants."""
 
 COORDINATES = {
     "energy": ("energy", "meV", "energy lost by the neutron, bin centres"),
@@ -99,7 +112,7 @@ class Prediction:
     Parameters
     ----------
     dataset
-        Variables and units of `VARIABLES` and `SEEN`, coordinates of `COORDINATES` and ``atom_symbol``;
+        Variables and units of `VARIABLES`, `SEEN` and `UNCERTAIN`, coordinates of `COORDINATES` and ``atom_symbol``;
         `make_prediction` builds one. Kinds that were not asked for are absent.
 
     Raises
@@ -112,7 +125,7 @@ class Prediction:
         missing = [name for name in REQUIRED_ATTRIBUTES if name not in dataset.attrs]
         if missing:
             raise DataError(f"dataset has no attribute {', '.join(missing)}: it is not a prediction of inscape")
-        for name, (dims, _, _) in (VARIABLES | SEEN).items():
+        for name, (dims, _, _) in (VARIABLES | SEEN | UNCERTAIN).items():
             if name in dataset and dataset[name].dims != dims:
                 raise DataError(f"{name} has dimensions {dataset[name].dims}, expected {dims}")
         self.dataset = dataset
@@ -335,7 +348,7 @@ class Prediction:
     def _summary_of_dos(self, kelvin: float) -> dict[str, Any]:
         dos, edges = _complete_dos(self.dataset)
         share = np.cumsum(dos * np.diff(edges))
-        return {
+        found = {
             "atoms": self.dataset.sizes["atom"],
             "dos_area": float(share[-1]),
             "dos_mean_meV": float(np.sum(dos * np.diff(edges) * centres(edges)) / share[-1]),
@@ -343,6 +356,11 @@ class Prediction:
             "zero_point_energy_meV_per_atom": float(internal_energy(dos, edges, 0.0) * KB / GAS_CONSTANT),
             "heat_capacity_J_per_mol_K": float(heat_capacity(dos, edges, kelvin)),
         }
+        if "mean_energy_error" in self.dataset:
+            error = self.dataset["heat_capacity_error"]
+            found["dos_mean_error_meV"] = float(self.dataset["mean_energy_error"])
+            found["heat_capacity_error_J_per_mol_K"] = float(np.interp(kelvin, error["temperature"], error))
+        return found
 
 
 def make_prediction(
@@ -352,6 +370,7 @@ def make_prediction(
     temperature: float,
     partial_dos: Array | None = None,
     complete_dos: tuple[Array, Array] | None = None,
+    dos_band: tuple[Array, Array] | None = None,
     q_edges: Array | None = None,
     powder_coherent: Array | None = None,
     powder_incoherent: Array | None = None,
@@ -385,6 +404,8 @@ def make_prediction(
     complete_dos
         Where ``energy_edges`` end below the highest mode: the density of states of all atoms together, shape (n,),
         1/meV, on bins up to there, and their edges, shape (n + 1,). Thermodynamics follow from it.
+    dos_band
+        Lower and upper end of what holds the density of states in nine bins out of ten, each shape (n_energy,), 1/meV.
     powder_coherent, powder_incoherent
         Shape (n_q, n_energy), barn sr⁻¹ meV⁻¹ per atom; ``powder`` is their sum.
     plane
@@ -405,7 +426,7 @@ def make_prediction(
         Typical errors on crystals that the models never saw, by a name that ends in the unit, as ``dos_w1_meV``.
     stretch
         By what share energies may be wrong as far as each thermodynamic function shows it, shape (n_temperatures,), and
-        the temperatures, K.
+        the temperatures, K. Errors of mean energy and heat capacity follow; ignored without a density of states.
     extra
         Further attributes.
 
@@ -419,11 +440,7 @@ def make_prediction(
         grids["energy_complete"] = complete_dos[1]
     dataset = _coordinates(crystal, grids, with_atoms=partial_dos is not None)
     if partial_dos is not None:
-        _add(dataset, "partial_dos", np.asarray(partial_dos, dtype=np.float64))
-        _add(dataset, "dos", dataset["partial_dos"].values.sum(axis=0))
-        if complete_dos is not None:
-            _add(dataset, "dos_complete", complete_dos[0])
-        _add_heat_capacity(dataset)
+        _add_dos(dataset, np.asarray(partial_dos, dtype=np.float64), complete_dos, dos_band)
     if powder_coherent is not None or powder_incoherent is not None:
         _add(dataset, "powder_coherent", powder_coherent)
         _add(dataset, "powder_incoherent", powder_incoherent)
@@ -435,7 +452,7 @@ def make_prediction(
         _add(dataset, "crystal_incoherent", crystal_incoherent)
     if seen is not None:
         dataset = _with_seen(dataset, seen)
-    if stretch is not None:
+    if stretch is not None and partial_dos is not None:
         dataset = _with_stretch(dataset, *stretch)
     for kind, code in (codes or {}).items():
         attributes = {"units": "1", "long_name": f"code of the {kind}"}
@@ -457,6 +474,14 @@ def make_prediction(
     return Prediction(dataset)
 
 
+def with_uncertainties(prediction: Prediction, errors: Mapping[str, Array]) -> Prediction:
+    """The prediction with standard errors of its maps: of "powder" and "crystal", each in the shape of that map."""
+    dataset = prediction.dataset.copy()
+    for name, values in errors.items():
+        _add(dataset, f"{name}_uncertainty", values)
+    return Prediction(dataset)
+
+
 def plane_text(plane: ArrayLike) -> str:
     """The two vectors of a plane as text: ``1 0 0; 0 1 0``."""
     return "; ".join(" ".join(f"{x:g}" for x in row) for row in np.asarray(plane, dtype=float))
@@ -475,7 +500,17 @@ def _with_stretch(dataset: xr.Dataset, shares: Mapping[str, Array], kelvin: Arra
         return dataset
     words = {"units": "1", "long_name": "share by which energies may be wrong, nine times out of ten less"}
     found = dataset.assign_coords(quantity=list(shares), stretch_temperature=kelvin)
-    return found.assign(stretch=(("quantity", "stretch_temperature"), np.array(list(shares.values())), words))
+    found["stretch"] = (("quantity", "stretch_temperature"), np.array(list(shares.values())), words)
+    mean, capacity = found["mean_energy"].values, found["heat_capacity"].values
+    _add(found, "mean_energy_error", mean * stretch_at(found, "zero_point_energy", 0.0))  # the same but for a factor
+    _add(found, "heat_capacity_error", stretch_at(found, "heat_capacity", TEMPERATURES) * _change(capacity))
+    return found
+
+
+def _change(capacity: Array) -> Array:
+    """What heat capacities at `TEMPERATURES` change by if all energies are stretched, over the share: |∂C/∂ ln T|."""
+    logarithm = np.log(np.maximum(capacity, 1e-300))
+    return np.asarray(capacity * np.abs(np.gradient(logarithm, np.log(TEMPERATURES), edge_order=2)))
 
 
 def _plane_attributes(crystal: Crystal, plane: ArrayLike) -> dict[str, Any]:
@@ -520,7 +555,7 @@ def _coordinate(name: str, values: Array) -> tuple[str, Array, dict[str, str]]:
 
 def _add(dataset: xr.Dataset, name: str, values: Array | None) -> None:
     """Add a variable of the tables; maps in single precision."""
-    dims, unit, long_name = (VARIABLES | SEEN)[name]
+    dims, unit, long_name = (VARIABLES | SEEN | UNCERTAIN)[name]
     if values is None:
         raise DataError(f"{name} is missing; maps are given as a coherent and an incoherent part")
     absent = [d for d in dims if d not in dataset.sizes]
@@ -534,9 +569,22 @@ def _add(dataset: xr.Dataset, name: str, values: Array | None) -> None:
     dataset[name] = (dims, values, {"units": unit, "long_name": long_name})
 
 
-def _add_heat_capacity(dataset: xr.Dataset) -> None:
+def _add_dos(
+    dataset: xr.Dataset, partial_dos: Array, complete: tuple[Array, Array] | None, band: tuple[Array, Array] | None
+) -> None:
+    """Density of states, mean energy and heat capacity."""
+    _add(dataset, "partial_dos", partial_dos)
+    _add(dataset, "dos", partial_dos.sum(axis=0))
+    if complete is not None:
+        _add(dataset, "dos_complete", complete[0])
+    if band is not None:
+        _add(dataset, "dos_lower", band[0])
+        _add(dataset, "dos_upper", band[1])
+    dos, edges = _complete_dos(dataset)
+    area = dos * np.diff(edges)
+    _add(dataset, "mean_energy", np.asarray(area @ centres(edges) / area.sum()))
     dataset.coords["temperature"] = _coordinate("temperature", TEMPERATURES)
-    _add(dataset, "heat_capacity", heat_capacity(*_complete_dos(dataset), TEMPERATURES))
+    _add(dataset, "heat_capacity", heat_capacity(dos, edges, TEMPERATURES))
 
 
 def novelty_warning(novelty: float, threshold: float) -> str | None:

@@ -33,6 +33,9 @@ SUFFIXES = frozenset(
 TEXT_FORMATS = ("cif", "poscar", "extxyz")
 """Formats of structures given as text, not as files."""
 
+FORMATS_OF_TEXT = "CIF, POSCAR or extended XYZ"
+"""The same in words."""
+
 EXECUTABLE = frozenset({"py"})
 """Formats of ASE whose files are programs: never read."""
 
@@ -70,12 +73,7 @@ def cell_of_file(path: Path) -> Cell:
     except StructureError as error:
         raise StructureError(f"{path}: {error}") from error
     except Exception as error:  # the readers of ASE raise all kinds
-        if isinstance(error, KeyError) and re.fullmatch(r"'[A-Z][A-Za-z]{0,2}'", str(error)):
-            raise StructureError(f"{path}: unknown element {error}: name every atom by its chemical symbol") from error
-        raise StructureError(
-            f"{path}: cannot be read ({one_line(error)}), expected a crystal structure in {FORMATS}: "
-            "check the file and its ending"
-        ) from error
+        raise StructureError(f"{path}: {_unreadable(error, FORMATS)}") from error
 
 
 def cell_of_text(text: str, form: str | None = None) -> Cell:
@@ -89,7 +87,9 @@ def cell_of_text(text: str, form: str | None = None) -> Cell:
         Another format, or no usable crystal.
     """
     if not text.strip():
-        raise StructureError("the structure is empty, expected a CIF, POSCAR or extended XYZ: paste or drop one")
+        raise StructureError(
+            f"the structure is empty, expected a crystal structure in {FORMATS_OF_TEXT}: check how it was written"
+        )
     form = form or format_of_text(text)
     if form not in TEXT_FORMATS:
         raise StructureError(f"format is {form!r}, expected one of {', '.join(TEXT_FORMATS)}: convert the structure")
@@ -102,10 +102,7 @@ def cell_of_text(text: str, form: str | None = None) -> Cell:
     except StructureError:
         raise
     except Exception as error:  # the readers of ASE raise all kinds
-        raise StructureError(
-            f"cannot be read as {form} ({one_line(error)}), expected a crystal structure as CIF, POSCAR or extended "
-            "XYZ: check the text, or name its format"
-        ) from error
+        raise StructureError(_unreadable(error, FORMATS_OF_TEXT)) from error
 
 
 def format_of_text(text: str) -> str:
@@ -119,6 +116,16 @@ def looks_like_structure(path: Path) -> bool:
     """Whether a file has the name of a structure file."""
     named = path.name.upper().startswith(("POSCAR", "CONTCAR"))
     return not path.name.startswith(".") and (named or path.suffix.lower() in SUFFIXES)
+
+
+def _unreadable(error: Exception, formats: str) -> str:
+    """Why a reader gave up, in words."""
+    if isinstance(error, KeyError) and re.fullmatch(r"'[A-Z][A-Za-z]{0,2}'", str(error)):
+        return f"unknown element {error}: name every atom by its chemical symbol"
+    return (
+        f"cannot be read ({one_line(error)}), expected a crystal structure in {formats}: "
+        "check what is in it, or write it anew as CIF"
+    )
 
 
 def _check_exists(path: Path) -> None:
@@ -141,7 +148,9 @@ def _read(path: Path) -> Cell:
     with open_with_compression(name, "rb") as stream:
         data: bytes = stream.read()
     if not data.strip():
-        raise StructureError(f"the file is empty, expected a crystal structure in {FORMATS}: check how it was written")
+        raise StructureError(
+            f"the structure is empty, expected a crystal structure in {FORMATS}: check how it was written"
+        )
     form = filetype(name)
     if form in EXECUTABLE:
         raise StructureError(f"the file is a program, expected a crystal structure in {FORMATS}: write one with it")

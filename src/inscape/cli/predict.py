@@ -29,9 +29,12 @@ def predict(
         str,
         typer.Option(
             help="code: by codes of the maps, in milliseconds; force-constants: by those of all pairs of atoms, and "
-            "exact lattice dynamics, in tenths of a second."
+            "exact lattice dynamics, in tenths of a second; auto: by the one whose typical errors are smaller."
         ),
     ] = "code",
+    uncertainty: Annotated[
+        bool, typer.Option("--uncertainty", help="Standard errors of maps; with the road force-constants.")
+    ] = False,
     output: spectra.Output = Path("."),
     temperature: spectra.Temperature = 300.0,
     plane: spectra.PlaneText = "HK0",
@@ -71,7 +74,7 @@ def predict(
         multiphonon=multiphonon,
         order=order,
     )
-    options = {**shared, "road": road}
+    options = {**shared, "road": road, "uncertainty": uncertainty}
     done, failed = _predict_all(structures, spectra.output_folder(output), options, plot=not no_plot)
     spectra.print_outcome(done, failed, as_json=as_json)
 

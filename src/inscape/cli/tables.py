@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,6 +13,15 @@ if TYPE_CHECKING:
 
 COLUMNS = ("structure", "formula", "space group", "atoms", "mean E / meV", "C_V / J mol⁻¹ K⁻¹", "novelty", "file")
 """Columns of the table of many structures; C_V is that of a mole of atoms at the temperature asked for."""
+
+
+
+
+def two_digits(value: float) -> str:
+    """A number with its first two digits and no exponent; next to nothing is 0."""
+    if value < 1e-9:
+        return "0"
+    return f"{round(value, 1 - math.floor(math.log10(value))):.10f}".rstrip("0").rstrip(".")
 
 
 @dataclass(frozen=True)
@@ -61,10 +71,11 @@ def table_of_one(done: Done) -> Table:
         rows |= {
             "atoms of the primitive cell": str(s["atoms"]),
             "area of the density of states": f"{s['dos_area']:.4g} modes",
-            "mean energy": f"{s['dos_mean_meV']:.1f} meV",
+            "mean energy": f"{s['dos_mean_meV']:.1f}{_error(s, 'dos_mean_error_meV')} meV",
             "99.9 % of the modes below": f"{s['dos_highest_meV']:.1f} meV",
             "zero-point energy": f"{s['zero_point_energy_meV_per_atom']:.1f} meV per atom",
-            "heat capacity": f"{s['heat_capacity_J_per_mol_K']:.2f} J mol⁻¹ K⁻¹ per mole of atoms",
+            "heat capacity": f"{s['heat_capacity_J_per_mol_K']:.2f}{_error(s, 'heat_capacity_error_J_per_mol_K')} "
+            "J mol⁻¹ K⁻¹ per mole of atoms",
         }
     if "crystal" in s["kinds"]:
         rows["plane"] = s["plane"]
@@ -72,6 +83,8 @@ def table_of_one(done: Done) -> Table:
         rows["novelty"] = _novelty(s)
     if done.accuracy:
         rows["errors"] = done.accuracy
+    if "dos_mean_error_meV" in s:
+        rows["±"] = "nine times out of ten off by less"
     for name, value in rows.items():
         table.add_row(name, value)
     return table
@@ -91,6 +104,11 @@ def table_of_many(done: list[Done]) -> Table:
             dos = [str(s["atoms"]), f"{s['dos_mean_meV']:.1f}", f"{s['heat_capacity_J_per_mol_K']:.2f}"]
         table.add_row(item.source, s["formula"], s["space_group"], *dos, _novelty(s), Path(item.files[0]).name)
     return table
+
+
+def _error(summary: dict[str, Any], name: str) -> str:
+    """What a value may be off by, where that is known."""
+    return f" ± {two_digits(summary[name])}" if name in summary else ""
 
 
 def _novelty(summary: dict[str, Any]) -> str:

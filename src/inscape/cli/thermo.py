@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from inscape.cli.tables import two_digits
 from inscape.cli.terminal import note, print_table, write_text
 from inscape.errors import DataError
 
@@ -59,7 +60,7 @@ def thermo(
     every = -(-len(kelvin) // ROWS)
     print_table(_terminal_table(table.iloc[::every], f"{a['formula']}  {a['space_group']}, per mole of atoms"))
     known = "zero_point_energy_error" in properties
-    error = f" ± {_two_digits(float(properties['zero_point_energy_error']))}" if known else ""
+    error = f" ± {two_digits(float(properties['zero_point_energy_error']))}" if known else ""
     typer.echo(f"zero-point energy {float(properties['zero_point_energy']):.1f}{error} J mol⁻¹")
     if error:
         typer.echo("±: nine times out of ten off by less")
@@ -99,14 +100,7 @@ def _cell(values: Mapping[str, float], name: str, text: str) -> str:
     """A value, and what it may be off by where that is known."""
     found = text.format(values[name]).replace("nan", "–")
     error = values.get(f"{name}_error", math.nan)
-    return found if math.isnan(error) else f"{found} ± {_two_digits(error)}"
-
-
-def _two_digits(value: float) -> str:
-    """A number with its first two digits and no exponent; next to nothing is 0."""
-    if value < 1e-9:
-        return "0"
-    return f"{round(value, 1 - math.floor(math.log10(value))):.10f}".rstrip("0").rstrip(".")
+    return found if math.isnan(error) else f"{found} ± {two_digits(error)}"
 
 
 def _terminal_table(table: pd.DataFrame, title: str) -> Table:

@@ -56,6 +56,7 @@ def denoise(run: RunFile, library: LibraryPath, output: Output = None, minutes: 
 @app.command("calibration")
 def calibration(
     library: LibraryPath,
+    road: Annotated[str, typer.Option(help="The road of the predictions: code or force-constants.")] = "code",
     output: Annotated[Path | None, typer.Option("--output", "-o", help="JSON file, in place of the shipped.")] = None,
     limit: Annotated[int | None, typer.Option(min=1, help="Only so many crystals.")] = None,
 ) -> None:
@@ -63,7 +64,7 @@ def calibration(
     from inscape.calibration import calibrate
 
     with progress_bar("comparing") as report:
-        written = calibrate(library, output, limit=limit, progress=report)
+        written = calibrate(library, output, road=road, limit=limit, progress=report)
     typer.echo(f"wrote {written}")
 
 

@@ -8,17 +8,20 @@ if TYPE_CHECKING:
     from inscape.lattice.displacements import Displacements, check_repetitions, displace, repetitions_of_length
     from inscape.lattice.exchange import from_euphonic, spectrum_from_euphonic, spectrum_to_euphonic, to_euphonic
     from inscape.lattice.force_constants import ForceConstants, from_phonopy
-    from inscape.lattice.modes import Modes, mesh_spacing, modes_at, modes_on_mesh
-    from inscape.lattice.pairs import from_pairs
+    from inscape.lattice.modes import COARSE_MESH, Modes, mesh_spacing, modes_at, modes_on_mesh
+    from inscape.lattice.pairs import from_pairs, reverse_pairs
     from inscape.lattice.reading import is_calculation, read_born_charges, read_force_constants
+    from inscape.lattice.stability import Stabilised, stabilised
     from inscape.lattice.targets import DynamicsTargets
     from inscape.lattice.writing import write_phonopy
 
 __all__ = [
+    "COARSE_MESH",
     "Displacements",
     "DynamicsTargets",
     "ForceConstants",
     "Modes",
+    "Stabilised",
     "boundary_share",
     "charges_on",
     "check_repetitions",
@@ -33,8 +36,10 @@ __all__ = [
     "read_born_charges",
     "read_force_constants",
     "repetitions_of_length",
+    "reverse_pairs",
     "spectrum_from_euphonic",
     "spectrum_to_euphonic",
+    "stabilised",
     "to_euphonic",
     "write_phonopy",
 ]
@@ -46,9 +51,10 @@ _HOME = {
         "convergence": ("boundary_share",),
         "displacements": ("Displacements", "check_repetitions", "displace", "repetitions_of_length"),
         "exchange": ("from_euphonic", "spectrum_from_euphonic", "spectrum_to_euphonic", "to_euphonic"),
-        "modes": ("Modes", "mesh_spacing", "modes_at", "modes_on_mesh"),
-        "pairs": ("from_pairs",),
+        "modes": ("COARSE_MESH", "Modes", "mesh_spacing", "modes_at", "modes_on_mesh"),
+        "pairs": ("from_pairs", "reverse_pairs"),
         "writing": ("write_phonopy",),
+        "stability": ("Stabilised", "stabilised"),
         "targets": ("DynamicsTargets",),
         "reading": ("is_calculation", "read_born_charges", "read_force_constants"),
     }.items()

@@ -10,12 +10,17 @@ from numpy.typing import NDArray
 from phonopy import Phonopy
 from phonopy.harmonic.dynamical_matrix import DynamicalMatrixGL
 from phonopy.structure.atoms import PhonopyAtoms
+from phonopy.structure.cells import Primitive
 
 from inscape.lattice.dipoles import dipole_matrices, ewald_splitting, from_commensurate, screened_splitting
 from inscape.lattice.force_constants import ForceConstants, from_phonopy, new_phonopy
+from inscape.lattice.sum_rules import N_TWISTS, mended, violations
 from inscape.structures import Crystal
 
 Array = NDArray[np.floating]
+
+SAME_WAY = 5e-3
+"""Ways between atoms that agree within this, Å, are one."""
 
 
 def from_pairs(
@@ -25,8 +30,11 @@ def from_pairs(
     tensors: Array,
     charges: Mapping[str, Any] | None = None,
 ) -> ForceConstants:
-    """Force constants of a crystal from those of its pairs of atoms; the acoustic sum rule gives those of each atom
-    with itself.
+    """Force constants of a crystal from those of its pairs of atoms.
+
+    The acoustic sum rule gives the force constant of each atom with itself, and without charges the rule of turning is
+    kept too (`inscape.lattice.sum_rules`). With charges it is not: force constants of dipoles fall with the cube of the
+    distance, and the rule's sum over them depends on where it ends.
 
     The supercell is one in which the pairs of each atom are nearest images, so that modes at any wave vector are those
     of the pairs, and phonopy and all that reads its files see the same.
@@ -47,40 +55,53 @@ def from_pairs(
     ForceConstantsError
         Values that are not finite.
     """
+    vectors, tensors = np.asarray(vectors, dtype=float), np.asarray(tensors, dtype=float)
     phonopy = _supercell(crystal, float(np.linalg.norm(vectors, axis=1).max()))
-    fold = _Folding(crystal, phonopy, pairs, np.asarray(vectors, dtype=float))
-    tensors = np.asarray(tensors, dtype=float)
-    whole = fold(tensors)
-    each, own = np.arange(crystal.n_atoms), phonopy.primitive.p2s_map
-    total = whole.sum(axis=1)
-    whole[each, own] -= 0.5 * (total + total.transpose(0, 2, 1))
+    fold = _Folding(crystal, phonopy, pairs, vectors)
+    own = np.arange(crystal.n_atoms), phonopy.primitive.p2s_map
+    whole = _at_rest(fold(tensors), own)
     if charges is not None:
         phonopy.force_constants = whole
         whole = whole + _of_dipoles(phonopy, charges)
-    phonopy.force_constants = whole - fold(_balance(pairs, np.linalg.norm(tensors, axis=(1, 2)), whole.sum(axis=1)))
+    missed = violations(whole, _mean_ways(phonopy.primitive))
+    if charges is not None:
+        missed[:, N_TWISTS:] = 0
+    stiffness = np.linalg.norm(tensors, axis=(1, 2))
+    change = mended(pairs, vectors, reverse_pairs(pairs, vectors), stiffness, missed)
+    phonopy.force_constants = _at_rest(whole - fold(change), own)
     return from_phonopy(phonopy, isotopes=crystal.isotopes, charges=charges)
 
 
-def _balance(pairs: NDArray[np.integer], stiffness: Array, sums: Array) -> NDArray[np.float64]:
-    """What to take off the force constants of pairs so that the sums over the partners of each atom vanish.
+def reverse_pairs(pairs: NDArray[np.integer], ways: Array) -> NDArray[np.int64]:
+    """For each ordered pair (2, n_pairs) and its way (n_pairs, 3), Å, the place of the same pair the other way round.
 
-    The force constant of an atom with itself, which is symmetric, has taken the symmetric part of the sum. What is
-    left, antisymmetric, A_i, is taken off the pairs as w_ij (a_i − a_j), which keeps Φ_ij = Φ_jiᵀ; a solves
-    Σ_j w_ij (a_i − a_j) = A_i, and can, for the A_i sum to 0.
-
-    Parameters
-    ----------
-    stiffness
-        The weights w, shape (n_pairs,): stiff pairs bear more.
-    sums
-        A, shape (n_atoms, 3, 3).
+    There is one for each: pairs are those of a list that is complete in both directions.
     """
-    n_atoms, (first, second) = len(sums), pairs
-    laplacian = np.zeros((n_atoms, n_atoms))
-    np.add.at(laplacian, (first, first), stiffness)
-    np.add.at(laplacian, (first, second), -stiffness)
-    found = (np.linalg.pinv(laplacian, hermitian=True) @ sums.reshape(n_atoms, 9)).reshape(n_atoms, 3, 3)
-    return np.asarray(stiffness[:, None, None] * (found[first] - found[second]))
+    there = np.concatenate([pairs.T, np.rint(ways / SAME_WAY)], axis=1).astype(np.int64)
+    back = np.concatenate([there[:, 1::-1], -there[:, 2:]], axis=1)
+    reverse = np.empty(len(there), dtype=np.int64)
+    reverse[np.lexsort(back.T)] = np.lexsort(there.T)
+    return reverse
+
+
+def _at_rest(compact: Array, own: tuple[NDArray[np.integer], NDArray[np.integer]]) -> NDArray[np.float64]:
+    """Force constants with those of each atom with itself such that it feels nothing when all atoms move alike."""
+    total = compact.sum(axis=1)
+    found = np.array(compact, dtype=np.float64)
+    found[own] -= 0.5 * (total + total.transpose(0, 2, 1))
+    return found
+
+
+def _mean_ways(primitive: Primitive) -> NDArray[np.float64]:
+    """Way from each atom to each of the supercell, mean over the nearest images, (n_atoms, n_supercell, 3), Å."""
+    ways, images = primitive.get_smallest_vectors()
+    count, start = images[..., 0].ravel(), images[..., 1].ravel()
+    sums = np.add.reduceat(
+        ways[np.concatenate([np.arange(s, s + c) for c, s in zip(count, start, strict=True)])],
+        np.concatenate([[0], np.cumsum(count)[:-1]]),
+    )
+    mean = (sums / count[:, None]) @ primitive.cell
+    return np.asarray(mean.reshape(*images.shape[:2], 3).transpose(1, 0, 2))
 
 
 def _supercell(crystal: Crystal, reach: float) -> Phonopy:

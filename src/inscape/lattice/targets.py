@@ -14,12 +14,10 @@ from phonopy.harmonic.dynamical_matrix import (
 
 from inscape.lattice.dipoles import commensurate_points, dipole_matrices, from_commensurate, screened_splitting
 from inscape.lattice.force_constants import ForceConstants
+from inscape.lattice.pairs import SAME_WAY
 from inscape.units import MODE_ENERGY
 
 Array = NDArray[np.floating]
-
-SAME_WAY = 5e-3
-"""Ways between atoms that agree within this, Å, are one."""
 
 
 @dataclass(frozen=True, eq=False)

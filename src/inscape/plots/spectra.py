@@ -24,9 +24,14 @@ from inscape.units import GAS_CONSTANT
 
 Array = NDArray[np.floating]
 
+BAND = 0.25
+"""Opacity of what holds the truth nine times out of ten."""
+
+HELD = "holds 9 of 10 bins"
+
 
 def plot_dos(dataset: xr.Dataset, ax: Axes | None = None) -> Axes:
-    """Density of states: the shares of the elements on top of each other, and their sum as a line."""
+    """Density of states: the shares of the elements on top of each other, their sum as a line, and its interval."""
     ax = ax or new_axes()
     energy, partial_dos = dataset["energy"].values, dataset["partial_dos"]
     symbols = partial_dos["atom_symbol"].values
@@ -37,9 +42,12 @@ def plot_dos(dataset: xr.Dataset, ax: Axes | None = None) -> Axes:
         ax.fill_between(energy, below, above, color=colour, alpha=0.75, linewidth=0, label=str(symbol))
         below = above
     ax.plot(energy, below, color=INK, linewidth=0.9, label="total")
+    if "dos_lower" in dataset:
+        low, high = (dataset[name].values for name in ("dos_lower", "dos_upper"))
+        ax.fill_between(energy, low, high, color=INK, alpha=BAND, linewidth=0, label=HELD)
     ax.set(xlim=_limits(dataset, "energy"), ylim=(0, None))
     ax.set(xlabel=label_of(dataset, "energy", "Energy"), ylabel=label_of(dataset, "dos", "Density of states"))
-    ax.legend(frameon=False, fontsize="small")
+    ax.legend(facecolor="white", framealpha=0.85, edgecolor="none", fontsize="small")
     return titled(ax, "Density of states")
 
 
@@ -48,6 +56,9 @@ def plot_heat_capacity(dataset: xr.Dataset, ax: Axes | None = None) -> Axes:
     ax = ax or new_axes()
     values, kelvin = dataset["heat_capacity"], float(dataset.attrs["temperature_K"])
     ax.plot(values["temperature"], values, color=COLOURS[0], linewidth=1.6)
+    if "heat_capacity_error" in dataset:
+        half = dataset["heat_capacity_error"].values
+        ax.fill_between(values["temperature"], values - half, values + half, color=COLOURS[0], alpha=BAND, linewidth=0)
     ax.axhline(3 * GAS_CONSTANT, color="0.5", linewidth=0.8, linestyle="--")
     ax.text(0.02, 3 * GAS_CONSTANT + 0.3, "3R", transform=ax.get_yaxis_transform(), color="0.4", fontsize="small")
     top = float(values["temperature"].max())

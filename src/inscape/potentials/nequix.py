@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cache, lru_cache
 from itertools import pairwise
@@ -69,13 +69,13 @@ def spherical_harmonics(unit: Tensor) -> Tensors:
     ]
 
 
-def paths(*, first: bool = False, last: bool = False) -> list[Ranks]:
+def paths(*, first: bool = False, last: bool = False, lmax: int = LMAX) -> list[Ranks]:
     """The ways in which messages are made in the first, the last and all other layers, by the rank of the message."""
     return [
         (l1, l2, l3)
-        for l3 in range(1 if last else LMAX + 1)
-        for l1 in range(1 if first else LMAX + 1)
-        for l2 in range(LMAX + 1)
+        for l3 in range(1 if last else lmax + 1)
+        for l1 in range(1 if first else lmax + 1)
+        for l2 in range(lmax + 1)
         if abs(l1 - l2) <= l3 <= l1 + l2 and (l1 + l2 + l3) % 2 == 0
     ]
 
@@ -94,6 +94,54 @@ def coupling(path: Ranks) -> NDArray[np.float64]:
     harmonics = spherical_harmonics(torch.from_numpy(points.reshape(-1, 3)))
     found = np.einsum("n,ni,nj,nk->ijk", np.repeat(weight, 10), *(harmonics[rank].numpy() for rank in path))
     return np.asarray(found * np.sqrt(found.shape[2]) / np.linalg.norm(found))
+
+
+def ways_between(unit: Tensor, wanted: Iterable[Ranks]) -> dict[Ranks, Tensor]:
+    """Couplings contracted with the spherical harmonics of unit vectors (n, 3), each (n, 2l₃ + 1, 2l₁ + 1)."""
+    harmonics = spherical_harmonics(unit)
+    return {
+        path: torch.einsum("ijk,ej->eki", torch.from_numpy(coupling(path)).to(unit.dtype), harmonics[path[1]])
+        for path in wanted
+    }
+
+
+def distinct(distance: Tensor) -> tuple[Tensor, Tensor]:
+    """The distances that differ, and which of them each is: in a crystal many pairs are equally far apart."""
+    rounded, which = torch.unique((distance / SAME_DISTANCE).round(), return_inverse=True)
+    return rounded * SAME_DISTANCE, which
+
+
+def messages(
+    sent: Tensors, ways: Mapping[Ranks, Tensor], share: Mapping[Ranks, Tensor], which: Tensor, pairs: Tensor
+) -> Tensors:
+    """What each atom hears: sums of its neighbours' features, by rank, the channels of all paths side by side.
+
+    Parameters
+    ----------
+    sent
+        Features of all atoms.
+    ways
+        From `ways_between`, of each pair.
+    share
+        By the path, sorted by the rank of its message, the weight of each channel at each distance,
+        (n_distances, channels).
+    which
+        Which of the distances is that of each pair, (n_pairs,).
+    pairs
+        Atoms that hear and atoms that are heard, shape (2, n_pairs).
+    """
+    hearing, heard = pairs
+    found: dict[Ranks, Tensor] = {}
+    for rank, part in enumerate(sent):
+        own = [path for path in share if path[0] == rank]
+        turned = torch.bmm(torch.cat([ways[path] for path in own], dim=1), part.index_select(0, heard))
+        found |= dict(zip(own, torch.split(turned, [2 * l3 + 1 for _, _, l3 in own], dim=1), strict=True))
+    sums: dict[int, Tensors] = {}
+    for path, weight in share.items():
+        message = found[path] * weight.index_select(0, which)[:, None]
+        total = message.new_zeros(len(sent[0]), *message.shape[1:]).index_add(0, hearing, message)
+        sums.setdefault(path[2], []).append(total)
+    return [torch.cat(parts, dim=2) for parts in sums.values()]
 
 
 def bessel_functions(distance: Tensor) -> Tensor:
@@ -141,28 +189,16 @@ class Convolution(nn.Module):
 
         Parameters
         ----------
-        ways
-            Couplings of each pair contracted with its spherical harmonics, each (n_pairs, 2l₃ + 1, 2l₁ + 1).
-        basis, which
-            Functions of distances (n_distances, 8), and which of the distances is that of each pair, (n_pairs,).
-        pairs
-            Atoms that hear and atoms that are heard, shape (2, n_pairs).
+        basis
+            Functions of distances (n_distances, 8).
+        ways, which, pairs
+            Of `messages`.
         """
-        hearing, heard = pairs
         first, second, third = self.radial
         weights = functional.silu(functional.silu(basis @ first) @ second) @ third
         share = dict(zip(self.paths, torch.split(weights, self.split, dim=1), strict=True))
-        sums: list[Tensors] = [[] for _ in self.after]
-        messages: dict[Ranks, Tensor] = {}
-        for rank, sent in enumerate(self.send(x)):
-            own = [path for path in self.paths if path[0] == rank]
-            turned = torch.bmm(torch.cat([ways[path] for path in own], dim=1), sent.index_select(0, heard))
-            messages |= dict(zip(own, torch.split(turned, [2 * l3 + 1 for _, _, l3 in own], dim=1), strict=True))
-        for path in self.paths:
-            message = messages[path] * share[path].index_select(0, which)[:, None]
-            total = message.new_zeros(len(x[0]), *message.shape[1:]).index_add(0, hearing, message)
-            sums[path[2]].append(total / math.sqrt(NEIGHBOURS))
-        new = self.hear([torch.cat(parts, dim=2) for parts in sums])
+        heard = messages(self.send(x), ways, share, which, pairs)
+        new = self.hear([part / math.sqrt(NEIGHBOURS) for part in heard])
         for rank, part in enumerate(self.skip(x)):
             new[rank] = new[rank] + part
         return self._gate(self._normalise(new))
@@ -222,15 +258,10 @@ class Nequix(nn.Module):
             (n_pairs, 3). If it has a gradient, features have one.
         """
         distance = vectors.norm(dim=1)
-        harmonics = spherical_harmonics(vectors / distance[:, None])
-        ways = {
-            path: torch.einsum("ijk,ej->eki", torch.from_numpy(coupling(path)).to(vectors.dtype), harmonics[path[1]])
-            for path in paths()
-        }
+        ways = ways_between(vectors / distance[:, None], paths())
         which = torch.arange(len(distance))
-        if not vectors.requires_grad:  # in a crystal many pairs are equally far apart
-            rounded, which = torch.unique((distance / SAME_DISTANCE).round(), return_inverse=True)
-            distance = rounded * SAME_DISTANCE
+        if not vectors.requires_grad:
+            distance, which = distinct(distance)
         basis = bessel_functions(distance)
         x = [functional.one_hot(species, len(self.numbers)).to(vectors.dtype)[:, None]]
         found = []

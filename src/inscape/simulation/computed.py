@@ -7,6 +7,19 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from inscape.lattice import ForceConstants
+from inscape.structure_model.doubts import Doubts
+
+
+@dataclass(frozen=True)
+class Modelled:
+    """What errors of a model's force constants are judged by.
+
+    ``disagreement`` of its networks, meV, ``novelty`` of the crystal, and ``doubts``, what was learned of errors.
+    """
+
+    disagreement: float
+    novelty: float
+    doubts: Doubts
 
 
 @dataclass(frozen=True, eq=False)
@@ -25,6 +38,8 @@ class Computed:
         What imaginary modes of them mean.
     attributes
         Further attributes of results: ``supercell``, ``relaxed``, ``born_source`` and such.
+    model
+        Where a model made them: what is known of its errors.
     """
 
     force_constants: ForceConstants
@@ -32,3 +47,4 @@ class Computed:
     warnings: tuple[str, ...] = ()
     unstable: str = "the crystal is unstable in these force constants"
     attributes: Mapping[str, Any] = field(default_factory=dict)
+    model: Modelled | None = None

@@ -2,15 +2,24 @@
 
 from __future__ import annotations
 
-from inscape.lattice import from_pairs
-from inscape.results import Prediction, novelty_warning
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from inscape.lattice import from_pairs, stabilised
+from inscape.potentials import AtomFeatures
+from inscape.results import Prediction, novelty_warning, with_uncertainties
 from inscape.settings import SpectraSettings
-from inscape.simulation.computed import Computed
-from inscape.simulation.spectra import spectra_of
+from inscape.simulation.computed import Computed, Modelled
+from inscape.simulation.spectra import WORST_IMAGINARY, spectra_of
 from inscape.structure_model import shipped_model
-from inscape.structure_model.force_constants import shipped_force_constant_model
+from inscape.structure_model.force_constants import PairForceConstants, shipped_force_constant_model
 from inscape.structure_model.novelty import THRESHOLD
 from inscape.structures import Crystal
+
+Array = NDArray[np.floating]
 
 DIRECT = "direct"
 """Name under which commands that take an engine take the model."""
@@ -18,10 +27,114 @@ DIRECT = "direct"
 ENGINE = "direct (force constants)"
 
 UNSTABLE = (
-    "a failure of the model rather than of the crystal, where this is known to be stable; take the road code, or "
-    "inscape simulate with a potential"
+    "a failure of the model rather than of the crystal, where this is known to be stable; where it is not, inscape "
+    "simulate with a potential says more"
 )
 """What imaginary modes of predicted force constants mean."""
+
+MAPS = ("powder", "crystal")
+"""Kinds whose uncertainty follows from the ensemble."""
+
+
+@dataclass(frozen=True, eq=False)
+class Predicted:
+    """What the networks say of a crystal: its force constants, those of each network, and its ``novelty``."""
+
+    crystal: Crystal
+    found: PairForceConstants
+    novelty: float
+
+    @classmethod
+    def of(cls, crystal: Crystal, features: AtomFeatures | None = None) -> Predicted:
+        """Predict a crystal; isotopes change nothing but masses.
+
+        Parameters
+        ----------
+        features
+            Of its atoms, where they are known already.
+
+        Raises
+        ------
+        StructureError
+            An element that the model does not know.
+        """
+        usual = crystal.natural()
+        model = shipped_force_constant_model()
+        known = features or model.features([usual])[0]
+        return cls(crystal, model(usual, known), shipped_model().novelty_of([usual], [known])[0])
+
+    def mean(self) -> Computed:
+        """Force constants, mean over the networks."""
+        return self._computed(self.found.tensors)
+
+    def members(self) -> list[Computed]:
+        """Force constants of each network."""
+        return [self._computed(tensors) for tensors in self.found.members]
+
+    def _computed(self, tensors: Array) -> Computed:
+        """Force constants, made stable, with what is to be said of them."""
+        folded = from_pairs(self.crystal, self.found.pairs, self.found.ways, tensors, self.found.charges)
+        made = stabilised(folded)
+        words = [novelty_warning(self.novelty, THRESHOLD)]
+        if made.share > WORST_IMAGINARY:
+            words.append(
+                f"{made.share:.1%} of the modes at the wave vectors of the supercell came out imaginary, down to "
+                f"{made.lowest:.1f} meV, and were made real: {UNSTABLE}"
+            )
+        model = shipped_force_constant_model()
+        return Computed(
+            made.force_constants,
+            ENGINE,
+            tuple(word for word in words if word),
+            UNSTABLE,
+            {
+                "weights": "; ".join(f"{name} {digest}" for name, digest in model.digests.items()),
+                "novelty": self.novelty,
+                "novelty_threshold": THRESHOLD,
+                "stabilised_share": made.share,
+                "stabilised_lowest_meV": made.lowest,
+            },
+            Modelled(self.found.disagreement, self.novelty, model.doubts),
+        )
+
+    @property
+    def disagreement(self) -> float:
+        """Of the networks, meV."""
+        return self.found.disagreement
+
+    @property
+    def mean_energy(self) -> float:
+        """Of the modes, meV, as far as two wave vectors tell."""
+        return self.found.mean_energy
+
+    def expected_error(self, kinds: Sequence[str]) -> dict[str, float]:
+        """Typical errors, as of `inscape.structure_model.doubts.Doubts.expected_error`."""
+        return shipped_force_constant_model().doubts.expected_error(self, kinds)
+
+    def spectra(self, settings: SpectraSettings, *, uncertainty: bool = False) -> Prediction:
+        """Spectra of the mean force constants.
+
+        Parameters
+        ----------
+        uncertainty
+            Give standard errors of maps: those of each network are rendered as well, which takes as long for each.
+        """
+        found = spectra_of(self.mean(), settings)
+        return with_uncertainties(found, self._map_errors(found, settings)) if uncertainty else found
+
+    def _map_errors(self, found: Prediction, settings: SpectraSettings) -> dict[str, Array]:
+        """Standard errors of each map in ``found``, barn sr⁻¹ meV⁻¹ per atom.
+
+        They are the standard deviation over the networks, times how much larger errors of tuning crystals were.
+        """
+        kinds = [kind for kind in settings.kinds if kind in MAPS]
+        if not kinds or len(self.found.members) < 2:
+            return {}
+        top, scale = float(found.dataset["energy_edges"].values[-1]), shipped_force_constant_model().doubts.maps
+        alike = replace(settings, kinds=kinds, emax=top, instrument=None, ei=None, ef=None, multiphonon=False)
+        maps = [spectra_of(one, alike).dataset for one in self.members()]
+        spread = {kind: np.std([one[kind].values for one in maps], axis=0, ddof=1) for kind in kinds}
+        return {kind: scale.get(kind, 1.0) * values for kind, values in spread.items()}
 
 
 def predicted_force_constants(crystal: Crystal) -> Computed:
@@ -32,25 +145,4 @@ def predicted_force_constants(crystal: Crystal) -> Computed:
     StructureError
         An element that the model does not know.
     """
-    model = shipped_force_constant_model()
-    usual = crystal.natural()
-    (features,) = model.features([usual])
-    found = model(usual, features)
-    novelty = shipped_model().novelty_of([usual], [features])[0]
-    words = novelty_warning(novelty, THRESHOLD)
-    return Computed(
-        from_pairs(crystal, found.pairs, found.ways, found.tensors, found.charges),
-        ENGINE,
-        (words,) if words else (),
-        UNSTABLE,
-        {
-            "weights": "; ".join(f"{name} {digest}" for name, digest in model.digests.items()),
-            "novelty": novelty,
-            "novelty_threshold": THRESHOLD,
-        },
-    )
-
-
-def direct_spectra(crystal: Crystal, settings: SpectraSettings) -> Prediction:
-    """Spectra of predicted force constants."""
-    return spectra_of(predicted_force_constants(crystal), settings)
+    return Predicted.of(crystal).mean()

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from inscape.cells.elements import NOBLE_GASES, NOT_METALS
-from inscape.lattice import ForceConstants, Modes, mesh_spacing, modes_on_mesh
+from inscape.lattice import COARSE_MESH, ForceConstants, Modes, mesh_spacing, modes_on_mesh
+from inscape.metrics import mean_energy
 from inscape.results import Prediction, make_prediction
 from inscape.scattering import (
     ImaginaryModes,
@@ -25,8 +27,9 @@ from inscape.scattering import (
     to_scattering,
 )
 from inscape.settings import SpectraSettings
-from inscape.simulation.computed import Computed
-from inscape.spectra import centres, uniform_edges
+from inscape.simulation.computed import Computed, Modelled
+from inscape.spectra import centres, native_energy_edges, uniform_edges
+from inscape.structure_model.doubts import around
 from inscape.structures import Crystal
 
 Array = NDArray[np.floating]
@@ -46,7 +49,7 @@ def spectra_of(computed: Computed, settings: SpectraSettings) -> Prediction:
     ----------
     computed
         Force constants, and why they are not to be trusted; a polar crystal without Born charges and imaginary modes
-        are added to that.
+        are added to that. Those of a model, whose errors are larger, are taken on the coarse mesh.
     settings
         What is asked for; with isotopes, masses change, and with them all modes.
 
@@ -59,13 +62,14 @@ def spectra_of(computed: Computed, settings: SpectraSettings) -> Prediction:
     if settings.isotopes:
         force_constants = force_constants.with_isotopes(settings.isotopes)
     crystal = force_constants.crystal
-    modes = modes_on_mesh(force_constants, mesh_spacing(crystal))
+    modes = modes_on_mesh(force_constants, COARSE_MESH if computed.model else mesh_spacing(crystal))
     imaginary = imaginary_modes(modes)
     top = settings.emax or max(1.1 * float(modes.energies.max()), 5.0)
     edges = uniform_edges(top, settings.de, name="energy")
     found = [*computed.warnings, *missing_charges(force_constants)]
     if imaginary.share > WORST_IMAGINARY:
         found.append(f"{_instability(imaginary)}: {computed.unstable}")
+    dos = _dos(modes, edges, settings.de) if "dos" in settings.kinds else {}
     powder = _powder(force_constants, modes, edges, settings) if "powder" in settings.kinds else {}
     seen = settings.observation.spectra(
         lambda: phonon_orders(modes, edges, settings.temperature, order=1),
@@ -78,9 +82,10 @@ def spectra_of(computed: Computed, settings: SpectraSettings) -> Prediction:
         crystal=crystal,
         energy_edges=edges,
         temperature=settings.temperature,
-        **(_dos(modes, edges, settings.de) if "dos" in settings.kinds else {}),
+        **dos,
         **powder,
         **(_plane(force_constants, modes, edges, settings) if "crystal" in settings.kinds else {}),
+        **_errors(computed.model, modes, settings.kinds, centres(edges), dos.get("partial_dos")),
         seen=seen,
         engine=computed.engine,
         extra={
@@ -134,6 +139,33 @@ def _dos(modes: Modes, edges: Array, step: float) -> dict[str, Any]:
     partial, _ = density_of_states(modes, whole)
     complete = {"complete_dos": (partial.sum(axis=0), whole)} if len(beyond) else {}
     return {"partial_dos": partial[:, :n], **complete}
+
+
+@dataclass(frozen=True, eq=False)
+class _Judged:
+    """What `inscape.structure_model.doubts.Doubts` asks of a prediction."""
+
+    partial_dos: Array
+    mean_energy: float
+    disagreement: float
+    novelty: float
+
+
+def _errors(
+    model: Modelled | None, modes: Modes, kinds: Sequence[str], energy: Array, partial_dos: Array | None
+) -> dict[str, Any]:
+    """Arguments of `make_prediction` for the errors of a model's force constants; none of any other's."""
+    if model is None:
+        return {}
+    native = native_energy_edges()
+    partial, _ = density_of_states(modes, native)
+    judged = _Judged(partial, mean_energy(partial.sum(axis=0), native), model.disagreement, model.novelty)
+    found: dict[str, Any] = {"expected_error": model.doubts.expected_error(judged, kinds)}
+    if partial_dos is not None:
+        found["stretch"] = model.doubts.shares(judged)
+        if (band := model.doubts.dos_band(judged)) is not None:
+            found["dos_band"] = around(partial_dos.sum(axis=0), energy, band)
+    return found
 
 
 def _powder(force_constants: ForceConstants, modes: Modes, edges: Array, settings: SpectraSettings) -> dict[str, Any]:

@@ -18,6 +18,7 @@ from pathlib import Path
 import numpy as np
 import torch
 from torch import Tensor, nn
+from torch.nn import functional
 
 from inscape.errors import LibraryError
 from inscape.lattice import DynamicsTargets, read_force_constants
@@ -42,8 +43,14 @@ SOFTENING = 0.02
 KEPT = 8000
 """Crystals kept in memory."""
 
-RELATIVE = 0.03
-"""Errors of modes at an energy E count less by 1 + 0.03 E/meV."""
+RELATIVE, FALLING = 0.03, 0.01
+"""Errors of modes at an energy E count less by 1 + 0.03 E/meV, distances of energies by 1 + 0.01 E/meV."""
+
+N_DRAWN = 2
+"""Wave vectors of each crystal whose energies are compared in a step."""
+
+ROUNDED, STILL, IMAGINARY = 2.0, 0.3, 2.0
+"""Energies are rounded below 2 meV; modes above −0.3 meV are real; weight of such that come out imaginary."""
 
 
 TARGETS = ("features", *(f.name for f in fields(DynamicsTargets)))
@@ -167,7 +174,7 @@ class DynamicsSamples(Sequence[Dynamics]):
 
 def tensors_of(samples: Sequence[Dynamics]) -> Ranked:
     """Vectors and tensors of the atoms of several crystals, one after the other, in single precision."""
-    first, second, third = (torch.cat([s.tensors[rank] for s in samples]).float() for rank in range(3))
+    first, second, third = (torch.cat([s.tensors[rank].float() for s in samples]) for rank in range(3))
     return first, second, third
 
 
@@ -179,19 +186,51 @@ def force_constants_loss(network: nn.Module, samples: Sequence[Dynamics]) -> Ten
         tensors_of(samples),
         Pairs.joined([s.pairs for s in samples], counts),
         torch.tensor([float(s.is_polar) for s in samples]),
-    )
+    ).float()
     parts = torch.split(found, [len(s.pairs) for s in samples])
-    errors = [mode_errors(s, part) + pair_error(s, part) for s, part in zip(samples, parts, strict=True)]
-    return torch.stack(errors).mean()
+    with torch.autocast(found.device.type, enabled=False):  # phases of waves need all their digits
+        return torch.stack([_errors(s, part) for s, part in zip(samples, parts, strict=True)]).mean()
 
 
-def mode_errors(sample: Dynamics, tensors: Tensor) -> Tensor:
-    """Mean over the modes ν of √Σ_μ |⟨ν|ΔD|μ⟩|²/(E_ν + E_μ + 3 meV)², meV: to first order, how far each is off."""
+def _errors(sample: Dynamics, tensors: Tensor) -> Tensor:
+    elements = mode_elements(sample, tensors)
+    return mode_errors(sample, elements) + energy_errors(sample, elements) + pair_error(sample, tensors)
+
+
+def mode_elements(sample: Dynamics, tensors: Tensor) -> Tensor:
+    """Errors of the dynamical matrices as matrices between the true modes, (n_q, n_modes, n_modes), eV/Å²/u."""
     difference = dynamical_matrices(tensors, sample.pairs, sample.geometry.masses, sample.q) - sample.short
-    elements = (sample.modes.mH @ difference @ sample.modes).abs() * MODE_ENERGY**2
+    return sample.modes.mH @ difference @ sample.modes
+
+
+def mode_errors(sample: Dynamics, elements: Tensor) -> Tensor:
+    """Mean over the modes ν of √Σ_μ |⟨ν|ΔD|μ⟩|²/(E_ν + E_μ + 3 meV)², meV: to first order, how far each is off."""
     energy = sample.energies.abs()
-    shift = elements / (energy[:, :, None] + energy[:, None] + ENERGY_FLOOR)
+    shift = elements.abs() * MODE_ENERGY**2 / (energy[:, :, None] + energy[:, None] + ENERGY_FLOOR)
     return ((shift.square().sum(dim=2) + SOFTENING).sqrt() / (1 + RELATIVE * energy)).mean()
+
+
+def energy_errors(sample: Dynamics, elements: Tensor) -> Tensor:
+    """Mean distance of the energies in their order at wave vectors drawn anew, and twice that by which modes that are
+    real are imaginary, meV.
+
+    Errors of the matrix push the lowest modes down and the highest up, which no sum over first orders sees. Energies
+    are differentiated by their eigenvectors held fixed (Hellmann and Feynman), which is exact and stable.
+    """
+    drawn = torch.randperm(len(elements))[:N_DRAWN]
+    energies = sample.energies[drawn]
+    true = energies.sign() * (energies / MODE_ENERGY).square()
+    matrices = elements[drawn] + torch.diag_embed(true).to(elements.dtype)
+    vectors = torch.linalg.eigh(matrices.detach()).eigenvectors
+    found = _root((vectors.conj() * (matrices @ vectors)).sum(dim=1).real)
+    target = _root(true)
+    distance = ((found - target).square() + SOFTENING).sqrt() / (1 + FALLING * target.abs())
+    return distance.mean() + IMAGINARY * (functional.relu(-found) * (energies > -STILL)).mean()
+
+
+def _root(square: Tensor) -> Tensor:
+    """Energies, meV, of squared frequencies, eV/Å²/u; negative if imaginary; without a cusp at 0."""
+    return MODE_ENERGY * square / (square.square() + (ROUNDED / MODE_ENERGY) ** 4).pow(0.25)
 
 
 def pair_error(sample: Dynamics, tensors: Tensor) -> Tensor:
@@ -206,7 +245,7 @@ def pair_error(sample: Dynamics, tensors: Tensor) -> Tensor:
 def charges_loss(network: nn.Module, samples: Sequence[Dynamics]) -> Tensor:
     """Errors of Born charges, elementary charges, and of the dielectric tensor as a share of it; mean over crystals."""
     atoms = gather([s.features for s in samples], [s.geometry for s in samples])
-    charges, dielectric = network(atoms, torch.cat([s.tensors[1] for s in samples]).float())
+    charges, dielectric = network(atoms, torch.cat([s.tensors[1].float() for s in samples]))
     square = (charges - torch.cat([s.born for s in samples])).square().sum(dim=(1, 2))
     error = (atoms.sum(square[:, None]) / atoms.counts[:, None])[:, 0]
     true = torch.stack([s.dielectric for s in samples])

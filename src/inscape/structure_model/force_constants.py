@@ -11,31 +11,43 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch import Tensor
 
 from inscape.lattice.force_constants import COULOMB
 from inscape.potentials import AtomFeatures, NequixFeatures, neighbours
 from inscape.potentials.nequix import CUTOFF
 from inscape.structure_model.charges import ChargeNetwork
+from inscape.structure_model.doubts import CALIBRATIONS, Doubts
 from inscape.structure_model.geometry import geometry
 from inscape.structure_model.model import networks_in
 from inscape.structure_model.network import gather
-from inscape.structure_model.pairs import ForceConstantNetwork, Pairs
+from inscape.structure_model.pairs import ForceConstantNetwork, Pairs, dynamical_matrices
 from inscape.structures import Crystal
 from inscape.training import WEIGHTS, load_weights
+from inscape.units import MODE_ENERGY
 
 
 @dataclass(frozen=True, eq=False)
 class PairForceConstants:
     """What the models say of one crystal.
 
-    ``pairs`` (2, n_pairs) and ``ways`` (n_pairs, 3), Å, of `neighbours`; ``tensors`` (n_pairs, 3, 3), eV/Å², mean over
-    the networks; ``charges`` as phonopy has them, None in a crystal of one element, where there are none.
+    ``pairs`` (2, n_pairs) and ``ways`` (n_pairs, 3), Å, of `neighbours`; ``members`` (n_networks, n_pairs, 3, 3),
+    eV/Å², of each network; ``mean_energy``, meV, of the modes at two wave vectors, and ``disagreement``, meV, how far
+    the networks' energies there are from their mean; ``charges`` as phonopy has them, None in a crystal of one element,
+    where there are none.
     """
 
     pairs: NDArray[np.int64]
     ways: NDArray[np.float64]
-    tensors: NDArray[np.float64]
+    members: NDArray[np.float64]
+    mean_energy: float
+    disagreement: float
     charges: Mapping[str, Any] | None
+
+    @property
+    def tensors(self) -> NDArray[np.float64]:
+        """Force constants, mean over the networks, shape (n_pairs, 3, 3), eV/Å²."""
+        return np.asarray(self.members.mean(axis=0))
 
 
 class ForceConstantModel:
@@ -59,6 +71,7 @@ class ForceConstantModel:
         self.pairs = networks_in(*pairs, ForceConstantNetwork)
         self.charges = networks_in(*charges, ChargeNetwork)
         self.digests = {"force_constants": pairs[1].digest, "charges": charges[1].digest}
+        self.doubts = Doubts.read(Path(folder) / CALIBRATIONS["force-constants"])
 
     @torch.inference_mode()
     def __call__(
@@ -84,13 +97,37 @@ class ForceConstantModel:
         polar = len(set(crystal.numbers.tolist())) > 1 if polar is None else polar
         of_atoms = Pairs.of(torch.from_numpy(pairs), torch.tensor(ways, dtype=torch.float32))
         flag = torch.tensor([float(polar)])
-        tensors = torch.stack([network(atoms, known.tensors, of_atoms, flag) for network in self.pairs]).mean(dim=0)
+        members = torch.stack([network(atoms, known.tensors, of_atoms, flag) for network in self.pairs])
         charges = None
         if polar:
             both = [network(atoms, known.tensors[1]) for network in self.charges]
             born, dielectric = (torch.stack(parts).mean(dim=0).double().numpy() for parts in zip(*both, strict=True))
             charges = {"born": born, "dielectric": dielectric[0], "factor": COULOMB}
-        return PairForceConstants(pairs, ways, tensors.double().numpy(), charges)
+        energies = mode_energies(members, of_atoms, atoms.masses, _two_waves(crystal))
+        apart = (energies - energies.mean(dim=0)).abs().mean()
+        return PairForceConstants(
+            pairs, ways, members.double().numpy(), float(energies.mean()), float(apart), charges
+        )
+
+
+def mode_energies(members: Tensor, pairs: Pairs, masses: Tensor, q: Tensor) -> Tensor:
+    """Energies of modes in their order, without dipoles, (n_networks, n_q, n_modes), meV, negative if imaginary.
+
+    Parameters
+    ----------
+    members
+        Force constants of each network, shape (n_networks, n_pairs, 3, 3), eV/Å².
+    q
+        Wave vectors, shape (n_q, 3), Cartesian, 1/Å.
+    """
+    square = torch.stack([torch.linalg.eigvalsh(dynamical_matrices(one, pairs, masses, q)) for one in members])
+    energies: Tensor = square.sign() * square.abs().sqrt() * MODE_ENERGY
+    return energies
+
+
+def _two_waves(crystal: Crystal) -> Tensor:
+    """Γ and the far corner of the Brillouin zone, shape (2, 3), 1/Å."""
+    return torch.tensor(np.array([[0, 0, 0], [0.5, 0.5, 0.5]]) @ crystal.reciprocal, dtype=torch.float32)
 
 
 @lru_cache(maxsize=1)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
@@ -16,8 +15,10 @@ from torch import Tensor, nn
 
 from inscape.autoencoders import load
 from inscape.errors import WeightsError
+from inscape.metrics import mean_energy
 from inscape.potentials import AtomFeatures, NequixFeatures
 from inscape.spectra import centres, native_energy_edges
+from inscape.structure_model.doubts import CALIBRATIONS, Doubts
 from inscape.structure_model.field import FieldNetwork, Springs
 from inscape.structure_model.geometry import Geometry, geometry
 from inscape.structure_model.network import Atoms, DosNetwork, gather
@@ -31,7 +32,6 @@ from inscape.training import WEIGHTS, Header, below, load_weights
 Array = NDArray[np.floating]
 Network = TypeVar("Network", bound=nn.Module)
 KINDS = ("dos", "powder", "crystal")
-CALIBRATION = "calibration.json"
 BLOCK = 512
 """Wave vectors decoded at a time; bounds memory."""
 
@@ -59,6 +59,11 @@ class Structure:
         """How far the members' densities of states are apart: the area of their spread over that of the total."""
         widths = np.diff(native_energy_edges())
         return float(self.spread @ widths / (self.partial_dos.sum(axis=0) @ widths))
+
+    @property
+    def mean_energy(self) -> float:
+        """Of the modes, meV."""
+        return mean_energy(self.partial_dos.sum(axis=0), native_energy_edges())
 
     @torch.inference_mode()
     def density(self, wave_vectors: Array, code: Array | None = None) -> Array:
@@ -91,7 +96,7 @@ class StructureModel:
     ----------
     folder
         Where the weights lie: ``structure-dos``, ``structure-powder``, ``structure-crystal``, ``autoencoder-dos`` and
-        ``autoencoder-powder``, each ``.safetensors``.
+        ``autoencoder-powder``, each ``.safetensors``; and, for ``doubts``, ``calibration.json``, if it is there.
 
     Raises
     ------
@@ -115,10 +120,7 @@ class StructureModel:
         self.autoencoders: dict[str, Any] = {
             k: load(folder / f"autoencoder-{k}.safetensors") for k in ("dos", "powder")
         }
-        path = folder / CALIBRATION
-        calibration = json.loads(path.read_text()) if path.exists() else {}
-        self.log_error: dict[str, list[float]] = calibration.get("log_error", {})
-        self.log_stretch: dict[str, Any] = calibration.get("stretch", {})
+        self.doubts = Doubts.read(folder / CALIBRATIONS["code"])
         self.digests = {"dos": self.header.digest, "powder": powder_digest, "crystal": header.digest}
 
     @torch.inference_mode()
@@ -149,7 +151,7 @@ class StructureModel:
         widths = np.diff(edges)
         shares = torch.stack([network(atoms) for network in self.dos])
         mean = np.asarray(shares.mean(dim=0).numpy(), dtype=float)
-        mean = mean / mean.sum(axis=1, keepdims=True) @ _bin_noise_filter()
+        mean = mean / mean.sum(axis=1, keepdims=True) @ bin_noise_filter()
         predicted = np.split(3 * mean / widths, np.cumsum(sizes)[:-1])
         members = np.stack([atoms.sum(s).numpy() * 3 / widths for s in shares])
         partial = predicted if partial_dos is None else list(partial_dos)
@@ -189,35 +191,6 @@ class StructureModel:
         code = torch.stack([network(atoms, geometries, kernels) for network in self.powder]).mean(dim=0).numpy()
         return code, self.decode_powder(code)
 
-    def expected_error(self, structure: Structure, kinds: Sequence[str] = KINDS) -> dict[str, float]:
-        """Typical errors of a prediction, from the disagreement of the members, as calibrated on tuning crystals.
-
-        ``dos_w1_meV``: Wasserstein-1 distance of the density of states; ``powder_cut_cosine`` and
-        ``crystal_cut_cosine``: cosine of energy cuts at 10 K, smoothed by 1 meV.
-        """
-        found = {}
-        for name, (a, b) in self.log_error.items():
-            error = float(np.exp(a + b * np.log(max(structure.disagreement, 1e-4))))
-            if name.split("_")[0] in kinds:
-                found[name] = max(0.0, 1 - error) if name.endswith("cosine") else error
-        return found
-
-    def stretch(self, structure: Structure) -> tuple[dict[str, Array], Array]:
-        """By what share energies may be wrong as far as thermodynamic functions show it, nine times out of ten less.
-
-        Returns
-        -------
-        shares
-            By the name of the quantity, each shape (n_temperatures,); none where nothing was calibrated.
-        temperatures
-            Shape (n_temperatures,), K.
-        """
-        if not self.log_stretch:
-            return {}, np.empty(0)
-        share = np.exp(np.dot(self.log_stretch["line"], doubts(structure)))
-        found = {name: share * np.array(factors) for name, factors in self.log_stretch["factors"].items()}
-        return found, np.array(self.log_stretch["temperatures"])
-
     def decode_dos(self, code: Array) -> Array:
         """Densities of states of area 1, 1/meV, shape (n, n_energy), of codes."""
         curve = np.asarray(self.autoencoders["dos"].inverse_transform(code), dtype=float)
@@ -229,13 +202,8 @@ class StructureModel:
         return np.asarray(rows, dtype=float).reshape(len(code), -1, N_LEVELS).clip(min=0.0)
 
 
-def doubts(structure: Structure) -> Array:
-    """What the size of errors is judged by: 1, the logarithms of the members' disagreement and of the novelty."""
-    return np.array([1.0, np.log(max(structure.disagreement, 1e-4)), np.log(max(structure.novelty, 1e-4))])
-
-
 @lru_cache(maxsize=1)
-def _bin_noise_filter() -> Array:
+def bin_noise_filter() -> Array:
     """Matrix that takes the noise from bin to bin out of predicted shares, shape (n_energy, n_energy), rows of sum 1.
 
     Training judged densities of states smoothed by 1 meV, so finer structure was not learned. The Gaussian is 1.2 bins

@@ -29,8 +29,9 @@ class Atoms:
     """The atoms of a few crystals, one after the other.
 
     ``features`` (n_atoms, n_features); ``numbers``, ``masses``, and ``crystal``, the crystal that each atom belongs to,
-    ascending from 0, each (n_atoms,); ``pairs`` (2, n_pairs) of neighbours, and of each pair Gaussians of its distance,
-    ``radial`` (n_pairs, 24), and its weight, ``window`` (n_pairs,).
+    ascending from 0, each (n_atoms,); ``pairs`` (2, n_pairs) of neighbours, and of each pair the way from the first to
+    the second, ``vectors`` (n_pairs, 3), Å, Gaussians of its length, ``radial`` (n_pairs, 24), and its weight,
+    ``window`` (n_pairs,).
     """
 
     features: Tensor
@@ -38,6 +39,7 @@ class Atoms:
     masses: Tensor
     crystal: Tensor
     pairs: Tensor
+    vectors: Tensor
     radial: Tensor
     window: Tensor
 
@@ -148,8 +150,9 @@ class Block(nn.Module):
     def forward(self, h: Tensor, place: tuple[Tensor, Tensor], present: Tensor) -> Tensor:
         """Atoms h (n_atoms, width) at ``place`` (crystal, number in it) of a padded table where ``present``."""
         width = h.shape[1]
-        padded = h.new_zeros(*present.shape, 3 * width)
-        padded[place] = self.query_key_value(self.norm_attention(h))
+        asked = self.query_key_value(self.norm_attention(h))
+        padded = asked.new_zeros(*present.shape, 3 * width)
+        padded[place] = asked
         split = (*present.shape, 3, self.heads, width // self.heads)
         query, key, value = padded.view(split).permute(2, 0, 3, 1, 4)
         mixed = functional.scaled_dot_product_attention(query, key, value, attn_mask=present[:, None, None, :])
@@ -185,7 +188,8 @@ def gather(features: Sequence[Tensor], geometries: Sequence[Geometry]) -> Atoms:
     """The atoms of several crystals, each given as its features (n_atoms, n_features) and its geometry, as one."""
     counts = torch.tensor([len(g.numbers) for g in geometries])
     starts = (counts.cumsum(0) - counts).tolist()
-    distance = torch.cat([g.vectors.norm(dim=1) for g in geometries])
+    vectors = torch.cat([g.vectors for g in geometries])
+    distance = vectors.norm(dim=1)
     centres = torch.linspace(NEAREST, PAIR_CUTOFF, N_RADIAL)
     return Atoms(
         features=torch.cat(list(features)),
@@ -193,6 +197,7 @@ def gather(features: Sequence[Tensor], geometries: Sequence[Geometry]) -> Atoms:
         masses=torch.cat([g.masses for g in geometries]),
         crystal=torch.repeat_interleave(torch.arange(len(counts)), counts),
         pairs=torch.cat([g.pairs + start for g, start in zip(geometries, starts, strict=True)], dim=1),
+        vectors=vectors,
         radial=torch.exp(-(((distance[:, None] - centres) / RADIAL_WIDTH) ** 2)),
         window=torch.cat([pair_window(g) for g in geometries]),
     )

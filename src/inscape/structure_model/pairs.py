@@ -18,6 +18,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from inscape.lattice import reverse_pairs
 from inscape.potentials.nequix import CUTOFF, coupling
 from inscape.structure_model.network import Atoms, Trunk
 
@@ -29,9 +30,6 @@ N_RADIAL, NEAREST, RADIAL_WIDTH = 20, 0.8, 0.35
 
 STIFFEST, STIFF_AT, DECAY, FAR = 25.0, 1.5, 0.75, 0.04
 """Typical size of a force constant at a distance r: 25 exp(−(r − 1.5 Å)/0.75 Å) + 0.04, eV/Å²."""
-
-SAME_WAY = 5e-3
-"""A pair and its reverse are told by ways that agree within this, Å."""
 
 
 @dataclass(frozen=True)
@@ -52,10 +50,7 @@ class Pairs:
     @classmethod
     def of(cls, atoms: Tensor, ways: Tensor) -> Pairs:
         """Pairs of one crystal, and which belongs to which."""
-        there = np.concatenate([atoms.numpy().T, np.rint(ways.numpy() / SAME_WAY)], axis=1).astype(np.int64)
-        back = np.concatenate([there[:, 1::-1], -there[:, 2:]], axis=1)
-        reverse = np.empty(len(there), dtype=np.int64)
-        reverse[np.lexsort(back.T)] = np.lexsort(there.T)
+        reverse = reverse_pairs(atoms.numpy(), ways.numpy())
         return cls(atoms, ways, torch.from_numpy(reverse))
 
     @classmethod

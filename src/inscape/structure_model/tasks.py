@@ -20,9 +20,16 @@ from inscape.structure_model import dataset, dynamics
 from inscape.structure_model.charges import ChargeNetwork
 from inscape.structure_model.dataset import Sample, Samples, atoms_of
 from inscape.structure_model.dynamics import Dynamics, DynamicsSamples
+from inscape.structure_model.e3nn import E3nnNetwork
 from inscape.structure_model.field import FieldNetwork
 from inscape.structure_model.network import DosNetwork
-from inscape.structure_model.objectives import cut_cosine, dos_loss, heat_capacity_matrix, smoothing_matrix
+from inscape.structure_model.objectives import (
+    cut_cosine,
+    dos_loss,
+    heat_capacity_matrix,
+    smoothing_matrix,
+    total_dos_loss,
+)
 from inscape.structure_model.pairs import ForceConstantNetwork
 from inscape.structure_model.powder import PowderNetwork
 from inscape.structure_model.representation import N_LEVELS
@@ -35,12 +42,14 @@ class Task(ABC):
     """What is learned: targets, a network, and what is small if it is good."""
 
     parameters: dict[str, Any]
-    stored: ClassVar[torch.dtype] = torch.float16
-    """Type in which matrices of weights are written."""
 
     @abstractmethod
     def network(self) -> Any:
         """A network to train."""
+
+    def standardise(self, network: Any, training: Any) -> None:
+        """Take from the training crystals what the network has to know of them before it learns."""
+        network.trunk.standardise(s.features for s in training)
 
     @abstractmethod
     def loss(self, network: nn.Module, samples: Any) -> Tensor:
@@ -73,7 +82,6 @@ class DosTask(SpectraTask):
     """Atom-resolved density of states."""
 
     kind = "dos"
-    stored = torch.int8
 
     def __init__(self, width: int, depth: int, n_components: int, folder: Path) -> None:
         edges = native_energy_edges()
@@ -95,6 +103,31 @@ class DosTask(SpectraTask):
         true = true / true.sum(dim=1, keepdim=True)
         shares: Tensor = network(atoms)
         return dos_loss(shares, true, atoms, self.widths, self.smoothing, self.heat_capacities)
+
+
+class ReferenceDosTask(DosTask):
+    """Density of states of the whole crystal, by the network of Chen et al., which needs no features of a potential."""
+
+    stored = torch.float16
+
+    def __init__(self, width: int, depth: int, n_components: int, folder: Path) -> None:
+        super().__init__(width, depth, n_components, folder)
+        del self.parameters["n_features"]
+
+    def network(self) -> E3nnNetwork:
+        """A network to train."""
+        return E3nnNetwork(**self.parameters)
+
+    def standardise(self, network: E3nnNetwork, training: Samples) -> None:
+        """Take the mean number of neighbours."""
+        network.standardise(s.geometry for s in training)
+
+    def loss(self, network: nn.Module, samples: list[Sample]) -> Tensor:
+        """Distance of predicted from true densities of states."""
+        true = torch.stack([s.partial_dos.sum(dim=0) for s in samples]) * self.widths
+        true = true / true.sum(dim=1, keepdim=True)
+        shares: Tensor = network(atoms_of(samples))
+        return total_dos_loss(shares, true, self.widths, self.smoothing, self.heat_capacities)
 
 
 class PowderTask(SpectraTask):
@@ -186,8 +219,6 @@ class CrystalTask(SpectraTask):
 class DynamicsTask(Task):
     """Something that is learned from the force constants in the archives."""
 
-    stored = torch.int8
-
     def prepare(self, library: Library, names: Sequence[str], archives: Archives, progress: Progress | None) -> None:
         """Derive features and targets that are not there yet."""
         dynamics.prepare(library, names, archives, progress)
@@ -233,8 +264,10 @@ class ChargesTask(DynamicsTask):
 
 TASKS: dict[str, Callable[[int, int, int, Path], Task]] = {
     "dos": DosTask,
+    "dos-e3nn": ReferenceDosTask,
     "powder": PowderTask,
     "crystal": CrystalTask,
     "force-constants": ForceConstantsTask,
     "charges": ChargesTask,
 }
+"""What can be trained, by its kind, and by kind and backbone where the backbone is another than the features."""

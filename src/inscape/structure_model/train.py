@@ -26,7 +26,6 @@ from inscape.structure_model.tasks import TASKS
 from inscape.training import (
     WEIGHTS,
     Batches,
-    Epoch,
     Header,
     below,
     crystal_bar,
@@ -138,6 +137,7 @@ def train_structure(
     library: str | Path,
     *,
     kind: str = "dos",
+    backbone: str = "features",
     members: int = 1,
     width: int = 256,
     depth: int = 2,
@@ -147,9 +147,11 @@ def train_structure(
     weight_decay: float = 0.05,
     epochs: int = 40,
     max_atoms: int = 40,
+    precision: str = "float32",
     random_state: int = 0,
     archives: str | Path | None = None,
     start: str | Path | None = None,
+    beside: str | Path | None = None,
     output: str | Path | None = None,
     minutes: float | None = None,
     progress: bool = False,
@@ -162,34 +164,44 @@ def train_structure(
         "dos": the atom-resolved density of states. "powder": the code of ``autoencoder-powder``, which has to lie
         beside the output, trained before. "crystal": codes of single-crystal maps, with the autoencoder they belong to.
         "force-constants": those of all pairs of atoms; "charges": Born charges and dielectric tensor.
+    backbone
+        "features": a network on what a universal potential knows of each atom. "e3nn": the network of Chen et al.
+        (2021), which learns from elements, masses and neighbours alone, for comparison; "dos" only, and of the total.
     members
         Networks trained alike from other random weights, whose predictions are averaged.
     width, depth
-        Of the network.
+        Of the network; for "e3nn" channels of each rank and gated convolutions.
     n_components
         Length of the code ("crystal" only; the powder code has the autoencoder's).
+    precision
+        "bfloat16" multiplies matrices in that shorter type, which is faster where the processor can (`fit_network`).
     archives
         Folder of the archives that the library was built from ("force-constants" and "charges", the first time).
     start
         Weights of the same kind to go on from, instead of random ones.
+    beside
+        Weights of the same kind and shape, trained before on the same crystals, whose networks stand in the file before
+        the new ones: so an ensemble grows.
     """
-    if kind not in TASKS:
-        raise DataError(f"kind = {kind!r}; expected one of {', '.join(TASKS)}")
+    name = kind if backbone == "features" else f"{kind}-{backbone}"
+    if name not in TASKS:
+        raise DataError(
+            f"kind = {kind!r} with the backbone {backbone!r}; expected one of {', '.join(TASKS)} (kind, and backbone)"
+        )
     source = Library(library)
     learn, tune = training_ids(source, max_atoms)
-    path = Path(output) if output is not None else WEIGHTS / f"structure-{kind}.safetensors"
+    path = Path(output) if output is not None else WEIGHTS / f"structure-{name}.safetensors"
     checkpoints = [Path(f"{path}.{member}.checkpoint") for member in range(members)]
-    task = TASKS[kind](width, depth, n_components, path.parent)
+    task = TASKS[name](width, depth, n_components, path.parent)
     task.prepare(source, learn + tune, archives, crystal_bar(progress, "features and targets"))
     training, tuning = (task.samples(source, ids) for ids in (learn, tune))
-    begun = load_weights(start, class_name=f"structure-{kind}")[0] if start is not None else {}
-    tensors: dict[str, Tensor] = {}
-    histories: list[list[Epoch]] = []
+    begun = load_weights(start, class_name=f"structure-{name}")[0] if start is not None else {}
+    tensors, first, losses = _trained_before(beside, name, task.parameters, training.names + tuning.names)
     for member in range(members):
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(random_state + member)
             network = task.network()
-        network.trunk.standardise(s.features for s in training)
+        task.standardise(network, training)
         if begun:
             network.load_state_dict({name: value.float() for name, value in below(f"{member}.", begun).items()})
         history = fit_network(
@@ -206,29 +218,53 @@ def train_structure(
             resume=True,
             progress=progress,
             random_state=random_state + member,
+            precision=precision,
             max_minutes=minutes / members if minutes else None,
         )
-        histories.append(history)
-        tensors |= {f"{member}.{name}": value for name, value in network.state_dict().items()}
-    if kind == "dos":
+        losses.append(min(epoch.validation or np.inf for epoch in history))
+        tensors |= {f"{first + member}.{name}": value for name, value in network.state_dict().items()}
+    if name == "dos":
         assert isinstance(training, Samples)
         assert isinstance(tuning, Samples)
         known = training[:: math.ceil(len(training) / MOST_KNOWN)]
         novelty = Novelty.fit(atoms_of(known), atoms_of(tuning))
         tensors |= {f"novelty.{name}": value for name, value in novelty.state_dict().items()}
     header = Header(
-        class_name=f"structure-{kind}",
-        parameters={"members": members, **task.parameters},
+        class_name=f"structure-{name}",
+        parameters={"members": first + members, **task.parameters},
         grids={"energy_edges": {"values": native_energy_edges().tolist(), "unit": "meV"}},
         data_digest=names_digest(training.names + tuning.names),
         ids=training.names + tuning.names,
         seed=random_state,
-        extra={"tuning_loss": [min(e.validation or np.inf for e in h) for h in histories], "n_learn": len(training)},
+        extra={"tuning_loss": losses, "n_learn": len(training)},
     )
-    save_weights(path, tensors, header, dtype=task.stored)
+    save_weights(path, tensors, header, dtype=torch.int8)
     if minutes is None:
         _forget(checkpoints)
     return path
+
+
+def _trained_before(
+    path: str | Path | None, name: str, parameters: dict[str, Any], names: Sequence[str]
+) -> tuple[dict[str, Tensor], int, list[float]]:
+    """Tensors of the networks in a file, their number, and their losses on the tuning crystals; nothing of no file.
+
+    Raises
+    ------
+    DataError
+        They are of another shape, or learned from other crystals.
+    """
+    if path is None:
+        return {}, 0, []
+    tensors, header = load_weights(path, class_name=f"structure-{name}")
+    shape = dict(header.parameters)
+    number = shape.pop("members")
+    if shape != parameters or set(header.ids) != set(names):
+        raise DataError(
+            f"{path} holds networks of {shape} that learned from {len(header.ids)} crystals; those beside it are of "
+            f"{parameters} and learn from {len(names)}: train both alike"
+        )
+    return tensors, number, list(header.extra["tuning_loss"])
 
 
 def _forget(checkpoints: Sequence[Path]) -> None:

@@ -100,8 +100,11 @@ def result_view(looked_at: LookedAt, form: Form, wanted: set[str]) -> dict[str, 
 
 
 def dataset_view(dataset: Dataset, form: Form, wanted: set[str] | None = None) -> dict[str, Any]:
-    """Axes and variables of any dataset, all or those wanted; bin edges belong to their axes."""
-    every = [str(name) for name in dataset.data_vars if not str(name).endswith("_edges")]
+    """Axes and variables of any dataset, all or those wanted; bin edges belong to their axes.
+
+    Single numbers are no variables: summaries have them.
+    """
+    every = [str(name) for name, data in dataset.data_vars.items() if data.dims and not str(name).endswith("_edges")]
     names = [name for name in every if wanted is None or name in wanted]
     used = {str(dim) for name in names for dim in dataset[name].dims}
     return {

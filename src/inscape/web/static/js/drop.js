@@ -1,10 +1,12 @@
 // A place for files: chosen in the dialogue, dropped on it, or pasted anywhere in its view.
 
 export function onFile(zone, input, take) {
-  input.addEventListener("change", () => {
+  const takeChosen = () => {
     if (input.files.length) take(input.files[0]);
     input.value = "";
-  });
+  };
+  input.addEventListener("change", takeChosen);
+  takeChosen(); // a file that was chosen before this script was there
   for (const kind of ["dragenter", "dragover"]) {
     zone.addEventListener(kind, (event) => {
       event.preventDefault();

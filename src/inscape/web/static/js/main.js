@@ -7,25 +7,24 @@ import { attempt } from "./messages.js";
 import { startTheme } from "./theme.js";
 import { startUnits } from "./units.js";
 
-// Views are loaded when they are first opened; each gives open(place).
+// Views are loaded when they are first opened; each gives open(place). Section and link are of its name unless told.
 const VIEWS = {
-  crystal: () => import("./views/crystal.js"),
-  result: () => import("./views/crystal.js"),
-  measurement: () => import("./views/measurement.js"),
-  map: () => import("./views/map.js"),
-  jobs: () => import("./views/jobs.js"),
+  crystal: { title: "Crystal", load: () => import("./views/crystal.js") },
+  result: { title: "Result", section: "crystal", load: () => import("./views/crystal.js") },
+  measurement: { title: "Measurement", load: () => import("./views/measurement.js") },
+  map: { title: "Map of crystals", load: () => import("./views/map.js") },
+  known: { title: "Crystal of the library", link: "map", load: () => import("./views/known.js") },
+  jobs: { title: "Jobs", load: () => import("./views/jobs.js") },
 };
-const SECTION = { result: "crystal" };
-const TITLES = { crystal: "Crystal", result: "Result", measurement: "Measurement", map: "Map of crystals", jobs: "Jobs" };
 
 function show(view) {
-  const section = SECTION[view] ?? view;
-  for (const name of ["crystal", "measurement", "map", "jobs"]) byId(`view-${name}`).hidden = name !== section;
+  const { title, section = view, link: current = section } = VIEWS[view];
+  for (const node of document.querySelectorAll("main > section")) node.hidden = node.id !== `view-${section}`;
   for (const link of document.querySelectorAll("nav a[data-view]")) {
-    if (link.dataset.view === section) link.setAttribute("aria-current", "page");
+    if (link.dataset.view === current) link.setAttribute("aria-current", "page");
     else link.removeAttribute("aria-current");
   }
-  document.title = `${TITLES[view]} · inscape`;
+  document.title = `${title} · inscape`;
 }
 
 async function start() {
@@ -39,7 +38,7 @@ async function start() {
   address.onChange(async (place) => {
     const known = place.view in VIEWS ? place : { ...place, view: "crystal", id: null };
     show(known.view);
-    await attempt(byId("page-error"), async () => (await VIEWS[known.view]()).open(known, about));
+    await attempt(byId("page-error"), async () => (await VIEWS[known.view].load()).open(known, about));
   });
 }
 

@@ -1,14 +1,24 @@
 // Results of the API in the form in which plots take them.
-import { get } from "./api.js";
+import { get, post } from "./api.js";
 import { part, sum, unpacked } from "./arrays.js";
 import { withoutPlane } from "./settings.js";
 
 const SEEN = ["powder", "powder_multiphonon", "instrument_map", "instrument_spectrum"];
-const COVERAGE = 0.9; // of the band dos_lower to dos_upper
 
 const packed = { arrays: "base64" };
 
-export const load = async (id, settings) => unpacked(await get(`results/${id}`, { ...withoutPlane(settings), ...packed }));
+let made = null; // the last prediction, so that it need not be asked for again
+
+export async function predict(structure) {
+  made = unpacked(await post("predict", { structure }, packed));
+  return made.id;
+}
+
+export async function load(id, settings) {
+  const asMade = Object.values(withoutPlane(settings)).flat().every((value) => value === null);
+  if (asMade && made?.id === id) return made;
+  return unpacked(await get(`results/${id}`, { ...withoutPlane(settings), ...packed }));
+}
 
 // What changes with temperature and instrument, and no more.
 export const loadSeen = async (id, settings) =>
@@ -29,7 +39,7 @@ export function dosOf(result) {
     energy: result.axes.energy.values,
     total: dos.values,
     elements: symbols.length > 1 ? Object.fromEntries(symbols.map((symbol) => [symbol, share(symbol)])) : {},
-    band: dos_lower ? { lower: dos_lower.values, upper: dos_upper.values, coverage: COVERAGE } : null,
+    band: dos_lower ? { lower: dos_lower.values, upper: dos_upper.values } : null,
   };
 }
 
@@ -56,6 +66,13 @@ export function banksOf({ axes, variables: { instrument_spectrum: spectrum } }) 
   };
 }
 
-export function heatOf({ axes, variables: { heat_capacity: heat } }) {
-  return heat ? { temperature: axes.temperature.values, values: heat.values, units: heat.units } : null;
+export function heatOf({ axes, variables: { heat_capacity: heat, heat_capacity_error: error } }) {
+  if (!heat) return null;
+  const shifted = (sign) => Array.from(heat.values, (value, i) => value + sign * error.values[i]);
+  return {
+    temperature: axes.temperature.values,
+    values: heat.values,
+    units: heat.units,
+    band: error ? { lower: shifted(-1), upper: shifted(1) } : null,
+  };
 }

@@ -42,10 +42,16 @@ export function drawSlice() {
   });
 }
 
+// Nothing is shown until the plane of another result is there.
+export function forgetPlane() {
+  volume = null;
+  byId("panel-single").hidden = true;
+}
+
 // Load the volume in the plane of the settings, and draw it.
 export async function showPlane(id, settings, ownPlane) {
   await attempt(byId("single-error"), async () => {
-    const { axes, variables } = await loadPlane(id, settings);
+    const { axes, variables } = await loadPlane(id, settings).finally(() => (byId("panel-single").hidden = false));
     const before = volume?.energy.values.length;
     volume = { h: axes.h, k: axes.k, energy: axes.energy, ...variables.crystal, plane: settings.plane ?? ownPlane };
     const slider = byId("energy-slider");

@@ -1,24 +1,25 @@
 // The ways in: a file, pasted text, an example, a crystal of the library.
-import { get, post } from "./api.js";
+import { get } from "./api.js";
 import { go } from "./address.js";
 import { byId, el, formula } from "./dom.js";
 import { onFile } from "./drop.js";
 import { announce, attempt } from "./messages.js";
+import { predict } from "./result.js";
 
 const HITS = 50;
 const error = () => byId("structure-error");
 
 // Predict a structure and open the result.
-async function predict(structure) {
+async function take(structure) {
   announce(`Predicting ${structure.name}`);
-  const made = await attempt(error(), () => post("predict", { structure }));
-  if (made) go({ view: "result", id: made.id });
+  const id = await attempt(error(), () => predict(structure));
+  if (id) go({ view: "result", id });
 }
 
 async function takeFile(file, { max_structure_bytes: most }) {
   await attempt(error(), async () => {
     if (file.size > most) throw new Error(`${file.name} has ${file.size} bytes, at most ${most} are taken here: give the primitive cell`);
-    await predict({ text: await file.text(), name: file.name });
+    await take({ text: await file.text(), name: file.name });
   });
 }
 
@@ -27,7 +28,7 @@ async function showExamples() {
   byId("examples").replaceChildren(
     ...(examples ?? []).map(({ id, label, format, text }) => {
       const [name, chemical] = label.split(", ");
-      const choose = () => predict({ text, format, name: `${id}.${format === "poscar" ? "vasp" : format}` });
+      const choose = () => take({ text, format, name: `${id}.${format === "poscar" ? "vasp" : format}` });
       return el("li", {}, el("button", { type: "button", onclick: choose, title: name }, `${id === chemical.toLowerCase() ? "" : `${name}, `}`, formula(chemical)));
     }),
   );
@@ -42,7 +43,7 @@ async function search() {
   list.hidden = false;
   list.replaceChildren(
     ...hits.map((hit) => {
-      const open = () => go({ view: "map", id: hit.id });
+      const open = () => go({ view: "known", id: hit.id });
       return el("li", {}, el("button", { type: "button", onclick: open }, formula(hit.formula), el("span", { class: "muted small" }, `${hit.space_group} · ${hit.id}`)));
     }),
   );
@@ -54,7 +55,7 @@ export function startStructure(about) {
   onFile(byId("drop"), byId("file"), (file) => takeFile(file, about));
   byId("paste-form").addEventListener("submit", (event) => {
     event.preventDefault();
-    predict({ text: byId("paste").value, name: "pasted text" });
+    take({ text: byId("paste").value, name: "pasted text" });
   });
   byId("search-form").addEventListener("submit", (event) => {
     event.preventDefault();

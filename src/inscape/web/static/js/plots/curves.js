@@ -1,7 +1,8 @@
 // Plain curves with a name, a unit and sometimes a band: cuts, heat capacities, spectra of banks.
+import { band, BAND } from "./band.js";
 import { axis, COLOURS, draw } from "./plotly.js";
 
-// curves: [{name, x, y, error?, dash?, points?}]; words: {x: {name, symbol, unit}, y: {…}}.
+// curves: [{name, x, y, band?: {lower, upper}, error?, dash?, points?}]; words: {x: {name, symbol, unit}, y: {…}}.
 export function drawCurves(node, curves, { words, log = false, shapes = [], name = "curves", revision = 0, y = {} }) {
   const traces = curves.map((curve, i) => ({
     type: "scatter",
@@ -19,9 +20,10 @@ export function drawCurves(node, curves, { words, log = false, shapes = [], name
   const layout = {
     xaxis: axis(`${words.x.name} (${words.x.unit})`),
     yaxis: axis(`${words.y.name} (${words.y.unit})`, { type: log ? "log" : "linear", exponentformat: "power", ...y }),
-    showlegend: curves.length > 1,
+    showlegend: curves.length > 1 || Boolean(curves[0]?.band),
     shapes,
     uirevision: revision,
   };
-  return draw(node, traces, layout, { name });
+  const bands = curves.flatMap((curve) => (curve.band ? band(curve.x, curve.band.lower, curve.band.upper, BAND) : []));
+  return draw(node, [...bands, ...traces], layout, { name });
 }

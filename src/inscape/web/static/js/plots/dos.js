@@ -1,20 +1,12 @@
 // Densities of states: what each element contributes, all together, the error band, and another result beside it.
 import { colour } from "../theme.js";
 import { densityAll, energyUnit, shownAll } from "../units.js";
+import { band, BAND } from "./band.js";
 import { axis, COLOURS, draw } from "./plotly.js";
 
 const hover = (label) => `E = %{x:.2~f} ${energyUnit()}<br>g = %{y:.3~g} 1/${energyUnit()}<extra>${label}</extra>`;
 
-function band(energy, { lower, upper, coverage }) {
-  const edge = { type: "scatter", mode: "lines", x: energy, line: { width: 0 }, hoverinfo: "skip" };
-  const words = `${Math.round(100 * coverage)} % band`;
-  return [
-    { ...edge, y: densityAll(lower), showlegend: false },
-    { ...edge, y: densityAll(upper), fill: "tonexty", fillcolor: "rgba(120,140,160,0.35)", name: words },
-  ];
-}
-
-// dos: {energy, total, elements: {symbol: values}, band: {lower, upper, coverage} | null}, in meV and 1/meV.
+// dos: {energy, total, elements: {symbol: values}, band: {lower, upper} | null}, in meV and 1/meV.
 // beside: the same of another result, with its name, or null.
 export function drawDos(node, dos, { beside = null, name = "dos", revision = 0 } = {}) {
   const energy = shownAll(dos.energy);
@@ -49,5 +41,6 @@ export function drawDos(node, dos, { beside = null, name = "dos", revision = 0 }
     yaxis: axis(`g(E) (1/${energyUnit()})`, { rangemode: "tozero" }),
     uirevision: `${revision} ${energyUnit()}`,
   };
-  return draw(node, [...(dos.band ? band(energy, dos.band) : []), ...elements, total, ...(other ? [other] : [])], layout, { name });
+  const held = dos.band ? band(energy, densityAll(dos.band.lower), densityAll(dos.band.upper), BAND) : [];
+  return draw(node, [...held, ...elements, total, ...(other ? [other] : [])], layout, { name });
 }

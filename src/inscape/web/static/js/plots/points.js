@@ -2,11 +2,11 @@
 import { colour } from "../theme.js";
 import { axis, draw } from "./plotly.js";
 
-const hasWebGL = () => document.createElement("canvas").getContext("webgl") !== null;
+const hasWebGL = document.createElement("canvas").getContext("webgl") !== null;
 
 // points: {x, y, labels}; values colour them; picked are the numbers of those to mark.
 export function drawPoints(node, points, { values, title, words, picked = [], log = false }) {
-  const type = hasWebGL() ? "scattergl" : "scatter";
+  const type = hasWebGL ? "scattergl" : "scatter";
   const numbers = log ? values.map((value) => Math.log10(value)) : values;
   const all = {
     type,

@@ -15,7 +15,7 @@ import { keepRecent } from "../recent.js";
 import { banksOf, dosOf, heatOf, load, loadSeen, powderOf } from "../result.js";
 import { settingsOf } from "../settings.js";
 import { followJob, showFigures, startSimulate, stopFollowing } from "../simulate.js";
-import { drawSlice, showPlane, startSingle } from "../single.js";
+import { drawSlice, forgetPlane, showPlane, startSingle } from "../single.js";
 import { startStructure } from "../structure.js";
 import { showDownloads } from "../taking.js";
 import { colour } from "../theme.js";
@@ -35,15 +35,15 @@ const setOptions = (options) => {
   address.remember(place);
 };
 
+const HELD = "The band holds the truth nine times out of ten. ";
+
 async function drawDensityOfStates() {
   const dos = dosOf(result);
   byId("panel-dos").hidden = !dos;
   if (!dos) return;
   const other = beside && dosOf(beside);
   await drawDos(byId("dos"), dos, { beside: other && { ...other, name: beside.kind }, revision: result.id });
-  byId("dos-caption").textContent = dos.band
-    ? "The band holds the truth nine times out of ten. The area is three times the number of atoms of the primitive cell."
-    : "The area is three times the number of atoms of the primitive cell.";
+  byId("dos-caption").textContent = `${dos.band ? HELD : ""}The area is three times the number of atoms of the primitive cell.`;
 }
 
 async function drawHeat() {
@@ -55,6 +55,7 @@ async function drawHeat() {
     name: one.kind,
     x: Array.from(heatOf(one).temperature),
     y: Array.from(heatOf(one).values),
+    band: heatOf(one).band,
     dash: i ? "dash" : "solid",
   }));
   const line = { type: "line", x0: temperature, x1: temperature, y0: 0, y1: 1, yref: "paper", line: { color: colour("accent"), width: 1.5, dash: "dot" } };
@@ -66,8 +67,8 @@ async function drawHeat() {
     y: { rangemode: "tozero" },
   });
   const nearest = heat.temperature.findIndex((value) => value >= temperature);
-  byId("heat-caption").textContent =
-    nearest < 0 ? "" : `${heat.values[nearest].toPrecision(4)} ${heat.units} per mole of atoms at ${heat.temperature[nearest]} K.`;
+  const value = nearest < 0 ? "" : `${heat.values[nearest].toPrecision(4)} ${heat.units} per mole of atoms at ${heat.temperature[nearest]} K. `;
+  byId("heat-caption").textContent = `${value}${heat.band ? HELD : ""}`;
 }
 
 async function drawPowderMap() {
@@ -136,11 +137,12 @@ const redraw = latest(async () => {
   });
 });
 
+const OF_DOS = ["dos", "partial_dos", "dos_lower", "dos_upper", "heat_capacity", "heat_capacity_error"];
+
 // A result with the spectra that were loaded anew in place of those it had of that kind.
 function newer(before, { axes, variables, reproduce, notes }) {
-  const { dos, partial_dos, dos_lower, dos_upper, heat_capacity } = before.variables;
-  const kept = Object.entries({ dos, partial_dos, dos_lower, dos_upper, heat_capacity }).filter(([, value]) => value);
-  return { axes: { ...before.axes, ...axes }, variables: { ...variables, ...Object.fromEntries(kept) }, reproduce, notes };
+  const same = OF_DOS.filter((name) => before.variables[name]).map((name) => [name, before.variables[name]]);
+  return { axes: { ...before.axes, ...axes }, variables: { ...variables, ...Object.fromEntries(same) }, reproduce, notes };
 }
 
 async function layBeside(id) {
@@ -201,6 +203,7 @@ export async function open(next, about) {
   result = await load(place.id, settings());
   beside = null;
   byId("beside").hidden = true;
+  forgetPlane();
   for (const name of ["look", "cut", "single", "simulate", "structure"]) clearError(byId(`${name}-error`));
   byId("welcome").hidden = true;
   byId("result").hidden = byId("cell-card").hidden = false;

@@ -3,11 +3,11 @@ import * as address from "../address.js";
 import { get, post } from "../api.js";
 import { unpacked } from "../arrays.js";
 import { byId, el, fillSelect, formula } from "../dom.js";
+import { dosCurve, dosWords, known, learned } from "../known.js";
 import { latest } from "../latest.js";
 import { announce, attempt } from "../messages.js";
 import { drawCurves } from "../plots/curves.js";
 import { drawPoints } from "../plots/points.js";
-import { density, energyUnit, shownAll } from "../units.js";
 
 const KIND = "dos";
 const SLIDERS = 8; // elements of the code that can be moved: the first vary most
@@ -18,21 +18,6 @@ let range = null; // of each element of the code
 let picked = null; // {id, formula, codes, …} of the crystal chosen
 let code = null;
 let started = false;
-const known = new Map(); // crystals by id, as loaded
-
-const words = () => ({ x: { name: "Energy", symbol: "E", unit: energyUnit() }, y: { name: "g(E), area 1", symbol: "g", unit: `1/${energyUnit()}` } });
-const EMPTY = 1e-4; // share of the highest value below which nothing is drawn at the end of a curve
-
-function curve(name, { axes, variables: { dos } }, more = {}) {
-  const end = 2 + dos.values.findLastIndex((value) => value > EMPTY * Math.max(...dos.values));
-  const energy = (axes.energy_dos ?? axes.energy).values.slice(0, end);
-  return { name, x: shownAll(energy), y: Array.from(dos.values.slice(0, end), density), ...more };
-}
-
-async function crystal(id) {
-  if (!known.has(id)) known.set(id, unpacked(await get(`library/${id}`, packed)));
-  return known.get(id);
-}
 
 async function drawMap() {
   const name = byId("map-colour").value;
@@ -48,16 +33,19 @@ async function drawMap() {
 
 // What the mouse is over, or what was chosen.
 async function preview(id) {
-  const found = await crystal(id);
+  const found = await known(id);
   byId("hovered-title").replaceChildren(formula(found.formula));
-  byId("hovered-facts").textContent = `${found.space_group} · ${found.id} · ${found.split === "train" ? "learned from" : "not learned from"}`;
-  await drawCurves(byId("hovered"), [curve(found.formula, found)], { words: words(), name: found.id, revision: found.id, y: { rangemode: "tozero" } });
+  byId("hovered-facts").replaceChildren(
+    `${found.space_group} · ${found.id} · ${learned(found)} · `,
+    el("a", { href: address.format({ view: "known", id }) }, "its powder map"),
+  );
+  await drawCurves(byId("hovered"), [dosCurve(found.formula, found)], { words: dosWords(), name: found.id, revision: found.id, y: { rangemode: "tozero" } });
 }
 
 const hover = latest(async (id) => attempt(byId("map-error"), () => preview(id)));
 
 async function choose(id) {
-  picked = await crystal(id);
+  picked = await known(id);
   await preview(id);
   await drawMap();
   startTraversal();
@@ -69,9 +57,9 @@ async function choose(id) {
 const decode = latest(async () => {
   await attempt(byId("traversal-error"), async () => {
     const found = unpacked(await post("decode", { kind: KIND, code }, packed));
-    const curves = [curve("decoded", found)];
-    if (picked) curves.unshift(curve(`${picked.formula}, library`, picked, { dash: "dot" }));
-    await drawCurves(byId("decoded"), curves, { words: words(), name: "decoded", revision: picked?.id, y: { rangemode: "tozero" } });
+    const curves = [dosCurve("decoded", found)];
+    if (picked) curves.unshift(dosCurve(`${picked.formula}, library`, picked, { dash: "dot" }));
+    await drawCurves(byId("decoded"), curves, { words: dosWords(), name: "decoded", revision: picked?.id, y: { rangemode: "tozero" } });
   });
 });
 

@@ -101,7 +101,7 @@ async function search() {
         {},
         ...found.matches.map((match) =>
           row([
-            el("a", { href: address.format({ view: "map", id: match.id }) }, formula(match.formula), ` ${match.id}`),
+            el("a", { href: address.format({ view: "known", id: match.id }) }, formula(match.formula), ` ${match.id}`),
             match.space_group,
             rounded(match.score),
             rounded(match.chi2),
