@@ -2,10 +2,12 @@
 
     python tests/fuzz_readers.py [COUNT [SEED]]
 
-A process reads what this one has damaged; if it dies or is silent for `PATIENCE` seconds, that file is kept and named.
+A process reads what this one has damaged; if it dies, works for `PATIENCE` seconds of processor time, or is silent for
+`SILENCE` seconds, that file is kept and named.
 """
 
 import multiprocessing
+import signal
 import sys
 import tempfile
 import time
@@ -15,7 +17,7 @@ from pathlib import Path
 
 import numpy as np
 
-PATIENCE = 30.0
+PATIENCE, SILENCE = 30.0, 600.0
 
 
 def mutate(content, rng):
@@ -61,6 +63,7 @@ def outcome(path):
 
 def _serve(connection):
     while (path := connection.recv()) is not None:
+        signal.setitimer(signal.ITIMER_PROF, PATIENCE)  # at its end SIGPROF ends this process, whatever it is at
         connection.send(outcome(path))
 
 
@@ -90,9 +93,10 @@ def main(count, seed):
         start = time.monotonic()
         connection.send(path)
         try:
-            result = connection.recv() if connection.poll(PATIENCE) else "hangs"
+            result = connection.recv() if connection.poll(SILENCE) else "hangs"
         except EOFError:
-            result = "crashes"
+            process.join()
+            result = "hangs" if process.exitcode == -signal.SIGPROF else "crashes"
         slowest = max(slowest, time.monotonic() - start)
         if result in ("read", "refused"):
             path.unlink()

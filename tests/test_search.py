@@ -16,8 +16,9 @@ from inscape.index import INDEX, Index, build_index, index_of_library
 from inscape.results import make_prediction
 from inscape.retrieval import container, fit, fitted, measurement, search
 from inscape.retrieval.rank import spectrum_of
-from inscape.scattering import AllAngles, instrument
-from inscape.spectra import centres, native_energy_edges, rebin
+from inscape.retrieval.whole import whole_maps
+from inscape.scattering import AllAngles, instrument, scattering_lengths, self_part, to_scattering
+from inscape.spectra import centres, native_energy_edges, native_q_edges, rebin, whole_powder
 from inscape.training import WEIGHTS, load_weights
 from inscape.training.files import read_tensors, write_tensors
 
@@ -139,6 +140,17 @@ def test_a_background_is_fitted_along(index):
     assert without.score < 0.98
 
 
+def test_large_wave_vectors_are_left_out(index):
+    query = true_map(index, 2)
+    beyond = np.broadcast_to(centres(Q)[:, None] > 4.0, query["intensity"].shape)
+    spoilt = query.assign(intensity=query["intensity"].where(~beyond, 9.0 * query["intensity"].max()))
+    assert search(spoilt, index=index).matches[0].score < 0.9
+    found = search(spoilt, index=index, qmax=4.0)
+    assert found.matches[0].id == index.ids[2]
+    assert found.matches[0].score == pytest.approx(1.0, abs=1e-3)
+    assert np.isnan(found.spectra["query"].values[beyond]).all()
+
+
 def test_a_stretched_spectrum_finds_its_crystal_and_the_stretch(index):
     edges = np.arange(0.0, 90.0, 0.7)
     query = density_of_states(index, 4, edges)
@@ -202,8 +214,6 @@ def test_all_at_once_is_least_squares_one_by_one(index, temperature, tolerance, 
 
 def test_the_index_decodes_to_the_maps_of_the_library(index, library):
     from inscape.index.maps import on_map_grid
-    from inscape.scattering import scattering_lengths, self_part
-    from inscape.spectra import native_q_edges
 
     for number, name in enumerate(index.ids):
         a, crystal, q = library.arrays(name), library.crystal(name), centres(native_q_edges())
@@ -213,6 +223,39 @@ def test_the_index_decodes_to_the_maps_of_the_library(index, library):
         decoded = index.maps.decode(number)
         scale = np.sum(true * decoded) / np.sum(decoded**2)
         assert np.linalg.norm(true - scale * decoded) < 1e-2 * np.linalg.norm(true)
+
+
+# ---------------------------------------------------------------------------------------- whole maps
+
+
+def test_whole_maps_are_those_of_a_simulation_with_many_phonons(library):
+    constants = library.force_constants(SILICON.id)
+    options = {"kinds": ("powder",), "emax": 120.0, "de": 0.5, "multiphonon": True, "temperature": 300.0}
+    data = inscape.simulate(constants, **options).dataset
+    coarse_q, coarse = np.arange(0.0, 10.5, 1.0), np.arange(8.0, 112.0, 8.0)
+
+    def averaged(scattering, q_edges, energy_edges):
+        return rebin(rebin(scattering, energy_edges, coarse), q_edges, coarse_q, axis=0)
+
+    expected = averaged(whole_powder(data).values, data["q_edges"].values, data["energy_edges"].values)
+    reduced = whole_maps(library, [SILICON.id], 300.0)[0]
+    found = to_scattering(reduced, centres(native_energy_edges()), 300.0)
+    found = averaged(found, native_q_edges(), native_energy_edges())
+    assert np.abs(found - expected).sum() < 0.05 * expected.sum()
+
+
+def test_the_best_are_compared_again_with_many_phonons(library):
+    reduced = whole_maps(library, [SILICON.id], 600.0)[0]
+    scattering = to_scattering(reduced, centres(native_energy_edges()), 600.0)
+    values = rebin(rebin(scattering, native_energy_edges(), ENERGY), native_q_edges(), Q, axis=0)
+    query = spectrum(values, temperature=600.0)
+    by_codes = {match.id: match for match in search(query, library=library.path, top=4).matches}
+    again = search(query, library=library.path, refine=4).matches
+    assert again[0].id == SILICON.id
+    assert again[0].score == pytest.approx(1.0, abs=1e-6)
+    assert {match.id for match in again} == set(by_codes)
+    assert SILICON.id not in by_codes or by_codes[SILICON.id].score < 0.99
+    assert len(search(query, library=library.path, refine=3).matches) == 3
 
 
 # ---------------------------------------------------------------------------------------- index and libraries
@@ -358,7 +401,10 @@ REFUSED = {
     "no temperature": (spectrum(GOOD).drop_attrs(), {}, "--temperature"),
     "another dataset": (xr.Dataset({"x": ("y", [1.0])}), {}, "no intensity"),
     "no crystals to list": (spectrum(GOOD), {"top": 0}, "top is 0"),
+    "whole maps without a library": (spectrum(GOOD), {"refine": 5}, "give the library"),
+    "fewer than none compared": (spectrum(GOOD), {"refine": -1}, "refine is -1"),
     "energies twice as high": (spectrum(GOOD), {"stretch": 1.0}, "stretch 1"),
+    "no wave vector": (spectrum(GOOD), {"qmax": 0.1}, "up to 0.1 1/Å"),
     "everything elastic": (spectrum(GOOD), {"emin": 100.0}, "from 100 to 480 meV"),
     "a constant with a background": (spectrum(GOOD), {"background": True}, "background alone explains"),
 }

@@ -37,6 +37,9 @@ def search(
     emin: Annotated[
         float | None, typer.Option(help="Lowest energy compared, meV; above elastic scattering unless given.")
     ] = None,
+    qmax: Annotated[
+        float | None, typer.Option(help="Largest |Q| compared, 1/Å; beyond, many phonons scatter, the index has one.")
+    ] = None,
     background: Annotated[
         bool, typer.Option("--background", help="Fit along a background, flat and growing with Q².")
     ] = False,
@@ -48,6 +51,9 @@ def search(
     ] = None,
     ei: Annotated[float | None, typer.Option(help="Its incident energy, meV.")] = None,
     ef: Annotated[float | None, typer.Option(help="Its final energy, meV.")] = None,
+    refine: Annotated[
+        int, typer.Option(min=0, help="Compare so many of the best again, many phonons too; --library has their maps.")
+    ] = 0,
     plot: Annotated[Path | None, typer.Option(help="Draw the spectrum and the best three: .png, .svg or .pdf.")] = None,
     table: Annotated[Path | None, typer.Option("--csv", help="Write the list as CSV.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the list as JSON.")] = False,
@@ -67,9 +73,11 @@ def search(
         kind=kind,
         temperature=temperature,
         emin=emin,
+        qmax=qmax,
         background=background,
         stretch=stretch,
         instrument=seen_through(instrument, ei, ef),
+        refine=refine,
     )
     if as_json:
         typer.echo(json.dumps({"query": str(file), **found.to_dict()}, ensure_ascii=False, indent=2))

@@ -13,7 +13,7 @@ from inscape.index import Index
 from inscape.index.maps import map_energy_edges, map_q_edges
 from inscape.retrieval.measurements import Measurement
 from inscape.scattering import Instrument, broadening_matrix
-from inscape.spectra import centres, native_energy_edges
+from inscape.spectra import centres, native_energy_edges, native_q_edges
 from inscape.units import boltzmann, bose
 
 Array = NDArray[np.floating]
@@ -50,25 +50,43 @@ class Decoder(ABC):
 
 def decoder(index: Index, measured: Measurement, stretch: float = 1.0) -> Decoder:
     """The decoder for a measurement, energies of the crystals multiplied by ``stretch``."""
-    return DosDecoder(index, measured, stretch) if measured.q_edges is None else MapDecoder(index, measured, stretch)
+    if measured.q_edges is not None:
+        return MapDecoder(index, measured, stretch)
+    native = stretch * native_energy_edges()
+    matrix = _overlap(native, measured.energy_edges) @ _broadening(measured.instrument, native)
+    return WholeDecoder(np.asarray((matrix @ index.dos.T).T)[:, None])
 
 
-class DosDecoder(Decoder):
-    """Densities of states, which an index holds themselves."""
+def whole_decoder(reduced: Array, measured: Measurement, stretch: float = 1.0) -> Decoder:
+    """The decoder of whole reduced maps on native grids, shape (n_crystals, n_q, n_energy)."""
+    assert measured.q_edges is not None
+    over_energy = _to_scattering(measured, native_energy_edges(), stretch)
+    over_q = _overlap(native_q_edges(), measured.q_edges)
+    return WholeDecoder(np.stack([over_q @ (over_energy @ one.T).T for one in reduced]))
 
-    def __init__(self, index: Index, measured: Measurement, stretch: float) -> None:
-        native = stretch * native_energy_edges()
-        matrix = _overlap(native, measured.energy_edges) @ _broadening(measured.instrument, native)
-        self.models = np.asarray((matrix @ index.dos.T).T)
+
+class WholeDecoder(Decoder):
+    """Spectra that are there themselves.
+
+    Parameters
+    ----------
+    models
+        On the bins of the measurement, shape (n_crystals, n_q, n_energy).
+    """
+
+    def __init__(self, models: Array) -> None:
+        self.models = models
 
     def products(self, measured: Measurement, smooth: Array) -> tuple[Array, Array, Array]:
         """As of `Decoder`."""
-        w, y = measured.weights[0], measured.values[0]
-        return self.models @ (w * y), self.models**2 @ w, self.models @ (w * smooth[:, 0]).T
+        w = measured.weights.ravel()
+        models = self.models.reshape(len(self.models), w.size)
+        beside = models @ (w * smooth.reshape(len(smooth), w.size)).T
+        return models @ (w * measured.values.ravel()), models**2 @ w, beside
 
     def spectrum(self, rows: NDArray[np.intp], scales: Array) -> Array:
         """As of `Decoder`."""
-        return np.asarray(scales @ self.models[rows])[None]
+        return np.asarray(np.tensordot(scales, self.models[rows], axes=1))
 
 
 class MapDecoder(Decoder):
@@ -82,7 +100,7 @@ class MapDecoder(Decoder):
         self.warming = maps.warming(measured.temperature, index.temperature)
         axes = np.concatenate([maps.mean[None], maps.axes]).astype(np.float32)
         n, n_q, n_energy = axes.shape
-        over_energy = _to_scattering(measured, stretch).astype(np.float32)
+        over_energy = _to_scattering(measured, map_energy_edges(), stretch).astype(np.float32)
         seen = (over_energy @ axes.transpose(2, 1, 0).reshape(n_energy, -1)).reshape(-1, n_q, n)
         over_q = _overlap(map_q_edges(), measured.q_edges).astype(np.float32)
         self.axes = np.zeros((len(self.q), len(seen), n), np.float32)
@@ -125,9 +143,9 @@ class MapDecoder(Decoder):
             yield rows, float(self.warming[rows].mean())
 
 
-def _to_scattering(measured: Measurement, stretch: float) -> csr_array:
-    """Reduced spectra on energies of map codes to S on the bins of the measurement, gain included."""
-    edges = stretch * map_energy_edges()
+def _to_scattering(measured: Measurement, energy_edges: Array, stretch: float) -> csr_array:
+    """Matrix from reduced spectra on bins of energy to S on the bins of the measurement, gain included."""
+    edges = stretch * energy_edges
     energy, wanted = centres(edges), centres(measured.energy_edges)
     factor = (bose(energy, measured.temperature) + 1) / energy
     balance = np.where(wanted < 0, boltzmann(np.abs(wanted), measured.temperature), 1.0)

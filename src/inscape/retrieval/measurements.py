@@ -85,6 +85,7 @@ def measurement(
     *,
     temperature: float | None = None,
     lowest: float | None = None,
+    highest_q: float | None = None,
     instrument: Instrument | None = None,
 ) -> Measurement:
     """A measurement from the container of powder maps and densities of states.
@@ -99,6 +100,8 @@ def measurement(
     lowest
         Energies whose absolute value is below this are left out, meV; `LOWEST` unless given, or `ELASTIC_SHARE` of the
         incident energy if that is more; nothing of a density of states.
+    highest_q
+        |Q| above this are left out, 1/Å.
     instrument
         Whose resolution the spectrum has.
 
@@ -123,14 +126,15 @@ def measurement(
     if lowest is None:
         incident = float(spectrum.attrs.get("incident_energy_meV", 0.0))
         lowest = max(LOWEST, ELASTIC_SHARE * incident) if is_map else 0.0
-    use = np.isfinite(values) & _comparable(energy, q, lowest)
+    highest = min(native_q_edges()[-1], np.inf if highest_q is None else highest_q)
+    use = np.isfinite(values) & _comparable(energy, q, lowest, highest)
     noise_known = bool(np.isfinite(variance[use]).any())
     if noise_known:
         use &= np.isfinite(variance)
     if not use.any() or not np.any(values[use] > 0):
         raise DataError(
             f"no measured intensity above 0 from {lowest:g} to {NATIVE_ENERGY_MAX:g} meV and up to "
-            f"{native_q_edges()[-1]:g} 1/Å, which is what can be compared"
+            f"{highest:g} 1/Å, which is what can be compared"
         )
     if noise_known and np.any(variance[use] < 0):
         raise DataError(
@@ -146,7 +150,7 @@ def measurement(
     )
 
 
-def _comparable(energy: Array, q: Array | None, lowest: float) -> NDArray[np.bool_]:
+def _comparable(energy: Array, q: Array | None, lowest: float, highest_q: float) -> NDArray[np.bool_]:
     """Bins that an index knows, shape (1 or n_q, n_energy): within its grids, and not elastic."""
     low, high = energy[:-1], energy[1:]
     if q is None:
@@ -154,7 +158,7 @@ def _comparable(energy: Array, q: Array | None, lowest: float) -> NDArray[np.boo
     away = np.abs(centres(energy)) >= lowest
     one_side = (low >= -1e-9) | (high <= 1e-9)
     inside = (np.abs(low) <= NATIVE_ENERGY_MAX) & (np.abs(high) <= NATIVE_ENERGY_MAX)
-    known = (q[:-1] >= 0) & (q[1:] <= native_q_edges()[-1] + 1e-9)
+    known = (q[:-1] >= 0) & (q[1:] <= highest_q + 1e-9)
     return np.asarray(known[:, None] & (away & one_side & inside))
 
 

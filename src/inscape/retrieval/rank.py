@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 
 from inscape.errors import DataError
 from inscape.index import Index
-from inscape.retrieval.decoders import Decoder, decoder
+from inscape.retrieval.decoders import Decoder, decoder, whole_decoder
 from inscape.retrieval.measurements import Measurement
 from inscape.spectra import centres
 
@@ -95,6 +95,12 @@ def fit(index: Index, measured: Measurement, *, background: bool = False, stretc
     if measured.q_edges is None:
         return found
     return _fit(decoders, measured.with_counts_expected(_expected(found, smooth)), smooth)
+
+
+def refit(found: Fit, reduced: Array, *, background: bool = False) -> Fit:
+    """Fit whole reduced maps on native grids, shape (n, n_q, n_energy), with the weights and factors of another fit."""
+    decoders = {factor: whole_decoder(reduced, found.measured, factor) for factor in found.decoders}
+    return _fit(decoders, found.measured, _background(found.measured, background))
 
 
 def fitted(found: Fit, number: int, *, background: bool = False) -> Array:

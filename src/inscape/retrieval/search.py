@@ -14,11 +14,13 @@ from numpy.typing import NDArray
 from inscape.cells.files import looks_like_structure
 from inscape.errors import DataError, InstrumentError
 from inscape.index import Index, index_of_library, shipped_index
+from inscape.library import Library
 from inscape.measured import holds_measurement, read
 from inscape.prediction import predict
 from inscape.results import Prediction
 from inscape.retrieval.measurements import Measurement, measurement
-from inscape.retrieval.rank import fit, fitted
+from inscape.retrieval.rank import Fit, fit, fitted, refit
+from inscape.retrieval.whole import whole_maps
 from inscape.scattering import Instrument, Setting, chosen_instrument
 from inscape.spectra import centres, native_energy_edges, rebin, whole_powder
 from inscape.structures import Crystal, read_structure
@@ -99,9 +101,11 @@ def search(
     kind: str | None = None,
     temperature: float | None = None,
     emin: float | None = None,
+    qmax: float | None = None,
     background: bool = False,
     stretch: float = 0.0,
     instrument: Instrument | None = None,
+    refine: int = 0,
 ) -> SearchResult:
     """The crystals whose spectra look most like a measured, simulated or predicted one.
 
@@ -124,12 +128,17 @@ def search(
         Of the powder map, K, if the file does not say; the index is brought to it.
     emin
         Energies below are left out, meV; see `inscape.retrieval.measurements`.
+    qmax
+        |Q| above are left out, 1/Å: the index holds scattering by one phonon, and many scatter there.
     background
         Fit along a background, the same everywhere, and one that grows with Q².
     stretch
         Try energies of each crystal that are up to this share higher or lower, in steps of 0.01.
     instrument
         Whose resolution the spectrum has, if the file does not say.
+    refine
+        Compare a powder map once more with so many of the best, by their whole maps in ``library`` and scattering by
+        many phonons; only these are listed.
 
     Raises
     ------
@@ -144,16 +153,26 @@ def search(
         raise DataError("an index and a library were given; search one of them")
     if top < 1 or not 0 <= stretch < 0.5:
         raise DataError(f"top is {top}, stretch {stretch}; expected at least 1, and a share from 0 to below 0.5")
+    if refine < 0 or (refine and library is None):
+        raise DataError(
+            f"refine is {refine}, library {library}: the best are compared again with whole maps of a library; "
+            "give the library, and how many to compare"
+        )
     given = _open(query)
     where = _where(index, library)
     if isinstance(given, Crystal):
         return _neighbours(where, given, top)
     spectrum = container(given, kind) if isinstance(given, Prediction) else given
     seen, notes = (instrument, ()) if instrument is not None else _instrument_of(spectrum)
-    measured = measurement(spectrum, temperature=temperature, lowest=emin, instrument=seen)
+    measured = measurement(spectrum, temperature=temperature, lowest=emin, highest_q=qmax, instrument=seen)
     number = round(stretch / STRETCH_STEP)
     factors = 1 + STRETCH_STEP * np.arange(-number, number + 1)
-    return _ranked(where, measured, top, background, factors.tolist(), notes)
+    found = fit(where, measured, background=background, stretches=factors.tolist())
+    if library is not None and refine and measured.q_edges is not None:
+        where = where.take(found.order[:refine])
+        maps = whole_maps(Library(library), where.ids, measured.temperature)
+        found = refit(found, maps, background=background)
+    return _ranked(where, found, top, background, notes)
 
 
 def _open(query: Any) -> Prediction | xr.Dataset | Crystal:
@@ -214,16 +233,8 @@ def _where(index: Index | str | Path | None, library: str | Path | None) -> Inde
     return index if isinstance(index, Index) else Index.load(index)
 
 
-def _ranked(
-    index: Index,
-    measured: Measurement,
-    top: int,
-    background: bool,
-    factors: Sequence[float],
-    notes: tuple[str, ...],
-) -> SearchResult:
-    found = fit(index, measured, background=background, stretches=factors)
-    order = found.order[:top]
+def _ranked(index: Index, found: Fit, top: int, background: bool, notes: tuple[str, ...]) -> SearchResult:
+    measured, order = found.measured, found.order[:top]
     cosine, chi2 = found.cosine, found.chi2
     matches = [
         replace(
