@@ -162,7 +162,7 @@ class E3nnNetwork(nn.Module):
             length, unit = length[near], atoms.vectors[near] / length[near, None]
             distance, which = distinct(length)
             ways = ways_between(unit, paths(lmax=self.lmax))
-        numbers, counts = atoms.numbers.unique(return_counts=True)
+        numbers, counts = torch.unique(atoms.numbers, return_counts=True)
         elements = self._embedded(functional.one_hot(numbers, MAX_NUMBER).to(distance.dtype))
         pairs = place[atoms.pairs[:, near]]
         return Surroundings(pairs, ways, which, basis(distance), window(distance), elements, counts.tolist())

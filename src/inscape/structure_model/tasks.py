@@ -92,7 +92,7 @@ class DosTask(SpectraTask):
         self.smoothing = smoothing_matrix(edges, 1.0)
         self.heat_capacities = heat_capacity_matrix(edges)
 
-    def network(self) -> DosNetwork:
+    def network(self) -> DosNetwork | E3nnNetwork:
         """A network to train."""
         return DosNetwork(**self.parameters)
 
@@ -107,8 +107,6 @@ class DosTask(SpectraTask):
 
 class ReferenceDosTask(DosTask):
     """Density of states of the whole crystal, by the network of Chen et al., which needs no features of a potential."""
-
-    stored = torch.float16
 
     def __init__(self, width: int, depth: int, n_components: int, folder: Path) -> None:
         super().__init__(width, depth, n_components, folder)
