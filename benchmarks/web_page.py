@@ -23,6 +23,7 @@ EMPTY = "data:text/html,<p>word</p>"
 PATIENCE = 400_000  # ms
 SETTLED = 2500  # ms after a change of width
 
+PAINTED = "performance.getEntriesByName('first-contentful-paint').length"
 PAINT = "performance.getEntriesByName('first-contentful-paint')[0].startTime"
 WEIGHT = """performance.getEntriesByType('resource').concat(performance.getEntriesByType('navigation'))
     .filter(e => !e.name.includes('/api/')).map(e => [e.transferSize, e.decodedBodySize])"""
@@ -40,7 +41,8 @@ def first_paint(browser: Browser, address: str) -> float:
     context = browser.new_context()
     page = context.new_page()
     page.goto(address, wait_until="load")
-    page.wait_for_timeout(500)
+    while not page.evaluate(PAINTED):  # it may be told late
+        page.wait_for_timeout(200)
     seconds = page.evaluate(PAINT) / 1000
     context.close()
     return float(seconds)

@@ -149,12 +149,12 @@ def _better(crystal: Crystal, settings: SpectraSettings, uncertainty: bool) -> P
         return sharp.spectra(settings, uncertainty=uncertainty)
     (structure,) = model([asked.natural()], settings.kinds, features=features)
     errors = (sharp.expected_error(settings.kinds), model.doubts.expected_error(structure, settings.kinds))
-    if _size(errors[0]) <= _size(errors[1]):
+    if error_size(errors[0]) <= error_size(errors[1]):
         return sharp.spectra(settings, uncertainty=uncertainty)
     return _prediction(asked, structure, model, settings)
 
 
-def _size(errors: Mapping[str, float]) -> float:
+def error_size(errors: Mapping[str, float]) -> float:
     """Mean logarithm of errors; of cosines, of what they lack to 1."""
     found = [1 - value if name.endswith("cosine") else value for name, value in errors.items()]
     return float(np.mean(np.log(np.maximum(found, 1e-6)))) if found else 0.0
