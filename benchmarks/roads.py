@@ -90,7 +90,7 @@ def draw(figures: dict[str, dict[str, list[float]]], number: int, path: str) -> 
     ax.set(xscale="log", ylim=(0, None), xlabel="time a crystal, one thread (s)")
     ax.set_ylabel("Wasserstein-1 of the density of states (meV)")
     ax.set_title(f"{number} crystals of val: error against time", fontsize=10)
-    ax.margins(x=0.25)
+    ax.margins(x=0.45)
     figure.savefig(path, dpi=150)
 
 
