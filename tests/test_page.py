@@ -155,7 +155,7 @@ def test_a_cut_is_that_of_the_service(page, address):
 
 def test_a_file_chosen_before_the_scripts_are_there_is_taken(page):
     held = []
-    page.route("**/views/crystal.js", held.append)
+    page.route("**/views/crystal.js", lambda route: held.append(route))
     page.reload(wait_until="commit")  # what is held keeps the page from being loaded
     while not held:
         page.wait_for_timeout(100)

@@ -8,7 +8,15 @@ import xarray as xr
 
 from inscape.errors import DataError
 from inscape.properties import MEANINGS
-from inscape.results import COORDINATES, TEMPERATURES, VARIABLES, Prediction, make_prediction, plane_text
+from inscape.results import (
+    CALIBRATED,
+    COORDINATES,
+    TEMPERATURES,
+    VARIABLES,
+    Prediction,
+    make_prediction,
+    plane_text,
+)
 from inscape.structures import Crystal
 from inscape.units import GAS_CONSTANT
 
@@ -54,9 +62,9 @@ def prediction():
     return make_prediction(**arrays())
 
 
-@pytest.mark.parametrize("name", sorted(VARIABLES))
+@pytest.mark.parametrize("name", sorted(VARIABLES | CALIBRATED))
 def test_the_file_has_the_dimensions_and_units_of_the_table(prediction, tmp_path, name):
-    dims, unit, long_name = VARIABLES[name]
+    dims, unit, long_name = (VARIABLES | CALIBRATED)[name]
     with xr.open_dataset(prediction.save(tmp_path / "a.nc"), engine="h5netcdf") as data:
         assert data[name].dims == dims
         assert data[name].attrs == {"units": unit, "long_name": long_name}

@@ -20,7 +20,7 @@ from inscape import metrics
 from inscape.errors import DataError
 from inscape.metrics import HIGH_Q, LOW_Q, LOWEST, NEAR, SIGMA, SIGMA_Q, STEP
 from inscape.properties import atom_masses, complete_dos
-from inscape.results import COORDINATES, SEEN, VARIABLES, Prediction
+from inscape.results import COORDINATES, EVERY, Prediction
 from inscape.scattering import Setting
 from inscape.spectra import centres, rebin, smooth, uniform_edges
 from inscape.thermodynamics import heat_capacity
@@ -281,7 +281,7 @@ def _on_common_grid(
         _, unit, words = COORDINATES[axis]
         spectra.coords[axis] = (axis, centres(edges), {"units": unit, "long_name": words})
         spectra.coords[f"{axis}_edges"] = (f"{axis}_edge", edges, {"units": unit})
-    _, unit, words = (VARIABLES | SEEN)[name]
+    _, unit, words = EVERY[name]
     spectra[name] = (("source", *axes), np.stack(maps), {"units": unit, "long_name": words})
     return maps[0], maps[1]
 

@@ -35,8 +35,6 @@ HELD = "what holds the density of states, smoothed by 1 meV, in nine bins out of
 
 VARIABLES = {
     "dos": (("energy",), PER_MEV, "phonon density of states"),
-    "dos_lower": (("energy",), PER_MEV, f"lower end of {HELD}"),
-    "dos_upper": (("energy",), PER_MEV, f"upper end of {HELD}"),
     "partial_dos": (("atom", "energy"), PER_MEV, "phonon density of states of each atom"),
     "dos_complete": (("energy_complete",), PER_MEV, "phonon density of states, also above the energies of dos"),
     "powder": (("q", "energy"), PER_BARN, "one-phonon scattering of a powder"),
@@ -45,11 +43,17 @@ VARIABLES = {
     "crystal": (("h", "k", "energy"), PER_BARN, "coherent one-phonon scattering of a single crystal"),
     "crystal_incoherent": (("h", "k", "energy"), PER_BARN, "incoherent one-phonon scattering of a single crystal"),
     "heat_capacity": (("temperature",), PER_KELVIN, "heat capacity at constant volume per mole of atoms"),
-    "heat_capacity_error": (("temperature",), PER_KELVIN, "nine times out of ten the heat capacity is off by less"),
     "mean_energy": ((), "meV", "mean energy of the modes"),
-    "mean_energy_error": ((), "meV", "nine times out of ten the mean energy is off by less"),
 }
 """Dimensions, unit and long name of each variable."""
+
+CALIBRATED = {
+    "dos_lower": (("energy",), PER_MEV, f"lower end of {HELD}"),
+    "dos_upper": (("energy",), PER_MEV, f"upper end of {HELD}"),
+    "heat_capacity_error": (("temperature",), PER_KELVIN, "nine times out of ten the heat capacity is off by less"),
+    "mean_energy_error": ((), "meV", "nine times out of ten the mean energy is off by less"),
+}
+"""The same for what is there only where errors of predictions were calibrated."""
 
 SEEN = {
     "powder_multiphonon": (("order", "q", "energy"), PER_BARN, "scattering of a powder by each number of phonons"),
@@ -65,6 +69,8 @@ UNCERTAIN = {
     "crystal_uncertainty": (("h", "k", "energy"), PER_BARN, "standard error of crystal, from an ensemble of networks"),
 }
 """The same for what is there only if it was asked for, by the road of force constants."""
+
+EVERY = VARIABLES | CALIBRATED | SEEN | UNCERTAIN
 
 COORDINATES = {
     "energy": ("energy", "meV", "energy lost by the neutron, bin centres"),
@@ -112,7 +118,7 @@ class Prediction:
     Parameters
     ----------
     dataset
-        Variables and units of `VARIABLES`, `SEEN` and `UNCERTAIN`, coordinates of `COORDINATES` and ``atom_symbol``;
+        Variables and units of `EVERY`, coordinates of `COORDINATES` and ``atom_symbol``;
         `make_prediction` builds one. Kinds that were not asked for are absent.
 
     Raises
@@ -125,7 +131,7 @@ class Prediction:
         missing = [name for name in REQUIRED_ATTRIBUTES if name not in dataset.attrs]
         if missing:
             raise DataError(f"dataset has no attribute {', '.join(missing)}: it is not a prediction of inscape")
-        for name, (dims, _, _) in (VARIABLES | SEEN | UNCERTAIN).items():
+        for name, (dims, _, _) in EVERY.items():
             if name in dataset and dataset[name].dims != dims:
                 raise DataError(f"{name} has dimensions {dataset[name].dims}, expected {dims}")
         self.dataset = dataset
@@ -555,7 +561,7 @@ def _coordinate(name: str, values: Array) -> tuple[str, Array, dict[str, str]]:
 
 def _add(dataset: xr.Dataset, name: str, values: Array | None) -> None:
     """Add a variable of the tables; maps in single precision."""
-    dims, unit, long_name = (VARIABLES | SEEN | UNCERTAIN)[name]
+    dims, unit, long_name = EVERY[name]
     if values is None:
         raise DataError(f"{name} is missing; maps are given as a coherent and an incoherent part")
     absent = [d for d in dims if d not in dataset.sizes]
