@@ -145,6 +145,7 @@ def measured_corundum(page: Page, address: str, folder: Path) -> None:
     page.locator("nav a", has_text="Measurement").click()
     measured = folder / "corundum.nxspe"
     waiting.value.save_as(measured)
+    page.locator("#measured-temperature").fill("300")  # which the file does not hold
     page.locator("#measured-file").set_input_files(measured)
     measured.unlink()
     quiet(page, "#measured .cbtitle")
