@@ -21,6 +21,9 @@ Array = NDArray[np.floating]
 NATIVE_ENERGY_MAX = 480.0
 """Top of the native energy grid, meV: above the hardest stretch of the data (O–H, H–H excepted), 450 meV."""
 
+IMAGINARY_CUTOFF = 0.4
+"""Modes more than this below zero, meV, are imaginary; what is nearer is numerical noise of acoustic modes."""
+
 
 def native_energy_edges() -> Array:
     """Bin edges of the energy grid that libraries and models use, meV, shape (301,).

@@ -9,10 +9,8 @@ from phonopy.harmonic.dynamical_matrix import DynamicalMatrix, get_dynamical_mat
 
 from inscape.lattice.dipoles import commensurate_points, from_commensurate
 from inscape.lattice.force_constants import ForceConstants, from_phonopy, new_phonopy
+from inscape.spectra import IMAGINARY_CUTOFF
 from inscape.units import MODE_ENERGY
-
-NEGLIGIBLE = 0.4
-"""Modes down to this many meV below zero are left as they are: numerical noise of acoustic modes."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -40,7 +38,7 @@ def stabilised(force_constants: ForceConstants) -> Stabilised:
     whole = DynamicalMatrix(matrix.supercell, matrix.primitive, matrix.force_constants)
     square, modes = np.linalg.eigh(np.asarray(get_dynamical_matrices_at_qpoints(whole, q)))
     energies = np.sign(square) * np.sqrt(np.abs(square)) * MODE_ENERGY
-    imaginary = energies < -NEGLIGIBLE
+    imaginary = energies < -IMAGINARY_CUTOFF
     if not imaginary.any():
         return Stabilised(force_constants, 0.0, 0.0)
     real = np.einsum("qim,qm,qjm->qij", modes, np.abs(square), modes.conj())

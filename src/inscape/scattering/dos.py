@@ -9,13 +9,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from inscape.scattering.lengths import ScatteringLengths, Weights, scattering_lengths
+from inscape.spectra import IMAGINARY_CUTOFF
 from inscape.units import HBAR2_2U, coth_half
 
 if TYPE_CHECKING:
     from inscape.lattice import Modes
-
-IMAGINARY_CUTOFF = 0.4
-"""A mode below minus this energy, meV, counts as imaginary rather than as noise of an acoustic mode near Γ."""
 
 SMALLEST_ENERGY = 0.05
 """Modes below this energy, meV, leave scattering and displacements, where they would be divided by."""
