@@ -204,6 +204,12 @@ def test_auto_takes_the_only_road_that_can(monkeypatch):
     assert found.dataset.attrs["engine"] == "direct (force constants)"
 
 
+def test_auto_takes_force_constants_where_errors_of_maps_are_wanted(monkeypatch):
+    monkeypatch.setattr(shipped_force_constant_model(), "doubts", constant_errors(1000))
+    found = predict(QUARTZ.atoms, road="auto", kinds=["powder"], uncertainty=True)
+    assert "powder_uncertainty" in found.dataset
+
+
 def test_maps_have_standard_errors_of_the_ensemble(monkeypatch):
     """Two networks of which one is 10 % stiffer: the maps differ where branches are, and the scale is a factor."""
     known = shipped_force_constant_model()
@@ -244,6 +250,19 @@ def test_what_is_imaginary_becomes_real_and_all_else_stays():
     assert made.lowest == pytest.approx(was.min(), abs=1e-4)
     assert made.share == pytest.approx((was < -0.4).mean(), abs=0.05)
     np.testing.assert_allclose(made.force_constants.array.sum(axis=1), 0, atol=1e-9)
+
+
+def test_energies_go_where_they_are_wanted_whatever_the_isotopes():
+    """A function of the energies of the natural isotopes: the force constants that come out are the same of any."""
+    before = force_constants_of(QUARTZ)
+    made = stabilised(before, lambda energies: energies * (1 + energies / 1000))
+    other = stabilised(before.with_isotopes({"O": 18}), lambda energies: energies * (1 + energies / 1000))
+    q = commensurate_points(before.phonopy.dynamical_matrix)
+    there = np.any(q != 0, axis=1)
+    was, now = (modes_at(f, q[there], np.ones(there.sum())).energies for f in (before, made.force_constants))
+    np.testing.assert_allclose(now, was * (1 + was / 1000), atol=2e-3)
+    np.testing.assert_allclose(other.force_constants.array, made.force_constants.array, atol=1e-4)
+    assert (made.share, made.lowest) == (0, 0)
 
 
 def test_stable_force_constants_are_left_alone():

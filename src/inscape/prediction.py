@@ -94,7 +94,7 @@ def predict_many(
         smaller; ``engine`` says which it was.
     uncertainty
         Give standard errors of maps, ``powder_uncertainty`` and ``crystal_uncertainty``, from the ensemble of networks
-        of force constants, each of which is rendered; not by codes.
+        of force constants, each of which is rendered; so "auto" takes that road then.
     temperature, plane, options
         Those of `inscape.settings.SpectraSettings`: ``kinds``, ``emax``, ``de``, ``qmax``, ``dq``, ``instrument``,
         ``ei``, ``ef``, ``multiphonon``, ``isotopes``. |Q| ends at 10 1/Å. The top of the energy grid is 10 % above the
@@ -118,8 +118,9 @@ def predict_many(
             "codes have typical errors in their attributes"
         )
     if road != "code":
-        choose = _sharp if road == "force-constants" else _better
-        return [choose(crystal, settings, uncertainty) for crystal in crystals]
+        if road == "force-constants" or uncertainty:
+            return [_sharp(crystal, settings, uncertainty) for crystal in crystals]
+        return [_better(crystal, settings) for crystal in crystals]
     _check_reach(settings)
     asked = [of_isotopes(crystal, settings) for crystal in crystals]
     return [
@@ -135,7 +136,7 @@ def _sharp(crystal: Crystal, settings: SpectraSettings, uncertainty: bool) -> Pr
     return Predicted.of(crystal).spectra(settings, uncertainty=uncertainty)
 
 
-def _better(crystal: Crystal, settings: SpectraSettings, uncertainty: bool) -> Prediction:
+def _better(crystal: Crystal, settings: SpectraSettings) -> Prediction:
     """By the road whose typical errors are smaller in the geometric mean; by force constants where only they can."""
     from inscape.simulation import Predicted
 
@@ -146,11 +147,11 @@ def _better(crystal: Crystal, settings: SpectraSettings, uncertainty: bool) -> P
         asked = of_isotopes(crystal, settings)
         _check_reach(settings)
     except (StructureError, DataError):
-        return sharp.spectra(settings, uncertainty=uncertainty)
+        return sharp.spectra(settings)
     (structure,) = model([asked.natural()], settings.kinds, features=features)
     errors = (sharp.expected_error(settings.kinds), model.doubts.expected_error(structure, settings.kinds))
     if error_size(errors[0]) <= error_size(errors[1]):
-        return sharp.spectra(settings, uncertainty=uncertainty)
+        return sharp.spectra(settings)
     return _prediction(asked, structure, model, settings)
 
 

@@ -10,12 +10,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from inscape.evaluation import Truth
-from inscape.lattice import ForceConstants, Stabilised, from_pairs, stabilised
+from inscape.lattice import ForceConstants
 from inscape.library import render
 from inscape.library.render import RenderSettings
 from inscape.metrics import mean_energy
+from inscape.simulation.direct import folded
 from inscape.spectra import centres, native_energy_edges, native_q_edges
-from inscape.structure_model import StructureModel
+from inscape.structure_model import Structure, StructureModel
 from inscape.structure_model.force_constants import ForceConstantModel, PairForceConstants
 
 Array = NDArray[np.floating]
@@ -60,27 +61,28 @@ class Foretold:
     force_constants: ForceConstants
     spectra: Rendered
     stabilised: float
-    novelty: float
+    density: Structure
     seconds: Mapping[str, float]
 
     @classmethod
-    def of(cls, truth: Truth, model: ForceConstantModel, judge: StructureModel) -> Foretold:
-        """Predict and render a crystal, with the novelty that ``judge`` sees in it."""
+    def of(cls, truth: Truth, model: ForceConstantModel, other: StructureModel) -> Foretold:
+        """Predict and render a crystal; ``other`` is the model of its density of states and its novelty."""
         clock = [time.perf_counter()]
-        (features,) = model.features([truth.crystal])
-        found = model(truth.crystal, features, polar=truth.has_born)
+        features = model.features([truth.crystal])
+        found = model(truth.crystal, features[0], polar=truth.has_born)
+        (density,) = other([truth.crystal], kinds=("dos",), features=features)
         clock.append(time.perf_counter())
-        made = _folded(truth, found, found.tensors)
+        made = folded(truth.crystal, found, found.tensors, density.partial_dos)
         clock.append(time.perf_counter())
         spectra = Rendered.of(truth, made.force_constants)
         clock.append(time.perf_counter())
         seconds = dict(zip(("forward", "folding", "rendering"), np.diff(clock).tolist(), strict=True))
-        novelty = judge.novelty_of([truth.crystal], [features])[0]
-        return cls(truth, found, made.force_constants, spectra, made.share, novelty, seconds)
+        return cls(truth, found, made.force_constants, spectra, made.share, density, seconds)
 
     def members(self) -> list[Rendered]:
         """Spectra of the force constants of each network."""
-        made = [_folded(self.truth, self.found, tensors) for tensors in self.found.members]
+        crystal, partial_dos = self.truth.crystal, self.density.partial_dos
+        made = [folded(crystal, self.found, tensors, partial_dos) for tensors in self.found.members]
         return [Rendered.of(self.truth, one.force_constants) for one in made]
 
     @property
@@ -94,10 +96,12 @@ class Foretold:
         return mean_energy(self.partial_dos.sum(axis=0), native_energy_edges())
 
     @property
+    def novelty(self) -> float:
+        """Of the crystal; above 1 foreign."""
+        return self.density.novelty
+
+    @property
     def disagreement(self) -> float:
         """Of the networks, meV."""
         return self.found.disagreement
 
-
-def _folded(truth: Truth, found: PairForceConstants, tensors: Array) -> Stabilised:
-    return stabilised(from_pairs(truth.crystal, found.pairs, found.ways, tensors, found.charges))

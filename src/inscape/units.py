@@ -32,6 +32,11 @@ FM2_PER_BARN = 100.0
 """1 barn in fm²."""
 
 
+def signed_energies(square: NDArray[np.floating]) -> NDArray[np.floating]:
+    """Energies of modes, meV, negative where imaginary, of eigenvalues of the dynamical matrix, eV/Å²/u."""
+    return np.asarray(np.sign(square) * np.sqrt(np.abs(square)) * MODE_ENERGY)
+
+
 def bose(energy: NDArray[np.floating], temperature: float) -> NDArray[np.floating]:
     """Bose occupation n(E, T) = 1/(exp(E/k_B T) − 1), dimensionless; 0 at T = 0 for E > 0.
 

@@ -1,16 +1,20 @@
-"""Force constants of a stable crystal: what a model makes imaginary is made real, and said."""
+"""Force constants of a stable crystal: what a model makes imaginary is made real, and said; energies are moved."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 from phonopy.harmonic.dynamical_matrix import DynamicalMatrix, get_dynamical_matrices_at_qpoints
 
 from inscape.lattice.dipoles import commensurate_points, from_commensurate
 from inscape.lattice.force_constants import ForceConstants, from_phonopy, new_phonopy
 from inscape.spectra import IMAGINARY_CUTOFF
-from inscape.units import MODE_ENERGY
+from inscape.units import MODE_ENERGY, signed_energies
+
+Array = NDArray[np.floating]
 
 
 @dataclass(frozen=True, eq=False)
@@ -25,25 +29,36 @@ class Stabilised:
     lowest: float
 
 
-def stabilised(force_constants: ForceConstants) -> Stabilised:
+def stabilised(force_constants: ForceConstants, towards: Callable[[Array], Array] | None = None) -> Stabilised:
     """Make real what is imaginary at the wave vectors that are commensurate with the supercell.
 
     Where there is an imaginary mode, the dynamical matrix D becomes √(D²): modes stay, and so do real energies; ħω = iE
-    becomes E. As a function of the matrix it keeps translation and the symmetry of the crystal. Between these wave
-    vectors, where phonopy interpolates, imaginary modes may be left.
+    becomes E. As a function of the matrix it keeps translation and the symmetry of the crystal. D is that of the
+    natural isotopes, so that force constants do not depend on which are there. Between these wave vectors, where
+    phonopy interpolates, imaginary modes may be left.
+
+    Parameters
+    ----------
+    towards
+        From the energies that are then there, shape (n_q, n_modes), meV, none negative, to those that the same modes
+        are to have. A smooth function of the energy makes that a function of the matrix, too.
     """
     matrix = force_constants.phonopy.dynamical_matrix
     assert matrix is not None  # there are force constants
     q = commensurate_points(matrix)
     whole = DynamicalMatrix(matrix.supercell, matrix.primitive, matrix.force_constants)
-    square, modes = np.linalg.eigh(np.asarray(get_dynamical_matrices_at_qpoints(whole, q)))
-    energies = np.sign(square) * np.sqrt(np.abs(square)) * MODE_ENERGY
+    crystal = force_constants.crystal
+    roots = np.sqrt(crystal.masses / crystal.natural().masses).repeat(3)
+    to_natural = np.outer(roots, roots)
+    square, modes = np.linalg.eigh(np.asarray(get_dynamical_matrices_at_qpoints(whole, q)) * to_natural)
+    energies = signed_energies(square)
     imaginary = energies < -IMAGINARY_CUTOFF
-    if not imaginary.any():
+    if towards is None and not imaginary.any():
         return Stabilised(force_constants, 0.0, 0.0)
-    real = np.einsum("qim,qm,qjm->qij", modes, np.abs(square), modes.conj())
+    wanted = np.abs(energies) if towards is None else towards(np.abs(energies))
+    real = np.einsum("qim,qm,qjm->qij", modes, (wanted / MODE_ENERGY) ** 2, modes.conj(), optimize=True)
     old = force_constants.phonopy
     new = new_phonopy(old.unitcell, old.supercell_matrix, old.primitive_matrix, symmetry=False)
-    new.force_constants = from_commensurate(matrix, lambda _: real)
-    found = from_phonopy(new, isotopes=force_constants.crystal.isotopes, charges=old.nac_params)
-    return Stabilised(found, float(imaginary.mean()), float(energies.min()))
+    new.force_constants = from_commensurate(matrix, lambda _: real / to_natural)
+    found = from_phonopy(new, isotopes=crystal.isotopes, charges=old.nac_params)
+    return Stabilised(found, float(imaginary.mean()), float(energies.min()) if imaginary.any() else 0.0)

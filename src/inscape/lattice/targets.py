@@ -15,7 +15,7 @@ from phonopy.harmonic.dynamical_matrix import (
 from inscape.lattice.dipoles import commensurate_points, dipole_matrices, from_commensurate, screened_splitting
 from inscape.lattice.force_constants import ForceConstants
 from inscape.lattice.pairs import SAME_WAY
-from inscape.units import MODE_ENERGY
+from inscape.units import signed_energies
 
 Array = NDArray[np.floating]
 
@@ -81,7 +81,7 @@ class DynamicsTargets:
             targets=np.array([np.zeros((3, 3)) if tensor is None else tensor for tensor in found], dtype=np.float32),
             known=np.array([tensor is not None for tensor in found]),
             q=(2 * np.pi * q[drawn] @ np.linalg.inv(primitive.cell).T).astype(np.float32),
-            energies=(np.sign(square) * np.sqrt(np.abs(square)) * MODE_ENERGY).astype(np.float32),
+            energies=signed_energies(square).astype(np.float32),
             modes=modes.astype(np.complex64),
             short=short[drawn].astype(np.complex64),
             born=charges[0].astype(np.float32),

@@ -4,17 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
 
-from inscape.lattice import from_pairs, stabilised
+from inscape.lattice import Stabilised, from_pairs, stabilised
 from inscape.potentials import AtomFeatures
 from inscape.results import Prediction, novelty_warning, with_uncertainties
 from inscape.settings import SpectraSettings
 from inscape.simulation.computed import Computed, Modelled
 from inscape.simulation.spectra import WORST_IMAGINARY, spectra_of
-from inscape.structure_model import shipped_model
+from inscape.structure_model import Structure, shipped_model
+from inscape.structure_model.agreement import agreed
 from inscape.structure_model.force_constants import PairForceConstants, shipped_force_constant_model
 from inscape.structure_model.novelty import THRESHOLD
 from inscape.structures import Crystal
@@ -38,11 +40,11 @@ MAPS = ("powder", "crystal")
 
 @dataclass(frozen=True, eq=False)
 class Predicted:
-    """What the networks say of a crystal: its force constants, those of each network, and its ``novelty``."""
+    """What the networks say of a crystal: its force constants, those of each network, and ``density`` of states."""
 
     crystal: Crystal
     found: PairForceConstants
-    novelty: float
+    density: Structure
 
     @classmethod
     def of(cls, crystal: Crystal, features: AtomFeatures | None = None) -> Predicted:
@@ -61,7 +63,12 @@ class Predicted:
         usual = crystal.natural()
         model = shipped_force_constant_model()
         known = features or model.features([usual])[0]
-        return cls(crystal, model(usual, known), shipped_model().novelty_of([usual], [known])[0])
+        return cls(crystal, model(usual, known), shipped_model()([usual], kinds=("dos",), features=[known])[0])
+
+    @property
+    def novelty(self) -> float:
+        """Of the crystal; above 1 foreign."""
+        return self.density.novelty
 
     def mean(self) -> Computed:
         """Force constants, mean over the networks."""
@@ -72,9 +79,8 @@ class Predicted:
         return [self._computed(tensors) for tensors in self.found.members]
 
     def _computed(self, tensors: Array) -> Computed:
-        """Force constants, made stable, with what is to be said of them."""
-        folded = from_pairs(self.crystal, self.found.pairs, self.found.ways, tensors, self.found.charges)
-        made = stabilised(folded)
+        """Force constants with what is to be said of them."""
+        made = folded(self.crystal, self.found, tensors, self.density.partial_dos)
         words = [novelty_warning(self.novelty, THRESHOLD)]
         if made.share > WORST_IMAGINARY:
             words.append(
@@ -135,6 +141,20 @@ class Predicted:
         maps = [spectra_of(one, alike).dataset for one in self.members()]
         spread = {kind: np.std([one[kind].values for one in maps], axis=0, ddof=1) for kind in kinds}
         return {kind: scale.get(kind, 1.0) * values for kind, values in spread.items()}
+
+
+def folded(crystal: Crystal, found: PairForceConstants, tensors: Array, partial_dos: Array) -> Stabilised:
+    """Force constants in a supercell, made stable, with energies moved towards the predicted density of states.
+
+    Parameters
+    ----------
+    tensors
+        Of the pairs in ``found``, shape (n_pairs, 3, 3), eV/Å².
+    partial_dos
+        As of `inscape.structure_model.agreement.agreed`.
+    """
+    whole = from_pairs(crystal, found.pairs, found.ways, tensors, found.charges)
+    return stabilised(whole, partial(agreed, partial_dos=partial_dos))
 
 
 def predicted_force_constants(crystal: Crystal) -> Computed:

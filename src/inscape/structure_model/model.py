@@ -177,12 +177,6 @@ class StructureModel:
             for i, p in enumerate(partial)
         ]  # fmt: skip
 
-    @torch.inference_mode()
-    def novelty_of(self, crystals: Sequence[Crystal], features: Sequence[AtomFeatures]) -> list[float]:
-        """Novelty of crystals whose features are known; above 1 foreign."""
-        atoms = gather([f.invariants for f in features], [geometry(c) for c in crystals])
-        return [float(value) for value in self.novelty(atoms)]
-
     def _powder(self, atoms: Atoms, geometries: Sequence[Geometry], partial: Sequence[Array]) -> tuple[Array, Array]:
         """Codes (n, n_components) and ρ (n, n_q, n_levels)."""
         edges = native_energy_edges()
