@@ -4,7 +4,8 @@
 
 Crystals are those of `val` with at most 40 atoms. Their spectra are rendered from the predicted force constants as
 those of the library were from the true ones, and compared as `inscape evaluate` does. Where the truth has no Born
-charges, none are predicted. Modes at Γ need the archives.
+charges, none are predicted. Modes at Γ need the archives. Below the figures of all: those of groups, as
+`inscape evaluate` has them, and how often the intervals hold the truth.
 """
 
 from __future__ import annotations
@@ -16,15 +17,17 @@ from pathlib import Path
 
 import numpy as np
 
-from inscape.evaluation import dos_record, plane_record, powder_record, read_truth
+from inscape import intervals
+from inscape.evaluation import dos_record, plane_record, powder_record, read_truth, twins_in
 from inscape.lattice import modes_at, read_force_constants
-from inscape.library import Library
+from inscape.library import Library, chemical_system
 from inscape.metrics import mean_energy
 from inscape.rendered import Foretold
 from inscape.spectra import native_energy_edges
 from inscape.structure_model import StructureModel, shipped_model
 from inscape.structure_model.dynamics import find_archives
 from inscape.structure_model.force_constants import ForceConstantModel
+from inscape.structure_model.train import training_ids
 from inscape.threads import numpy_alone
 from inscape.training import WEIGHTS
 
@@ -51,19 +54,28 @@ def main() -> None:
         ids = library.select("train", max_atoms=MAX_ATOMS, tuning=True)
     archives = find_archives(options.archives) if options.archives else {}
     model, judge = ForceConstantModel(options.weights), shipped_model()
-    records = []
+    learn = training_ids(library, MAX_ATOMS)[0]
+    twins, systems = twins_in(library, learn), {chemical_system(library.entries[name].formula) for name in learn}
+    records, inside = [], []
     for number, name in enumerate(ids[: options.limit], start=1):
-        records.append({"id": name, **compare(library, name, model, judge, archives.get(name))})
+        record, held = compare(library, name, model, judge, archives.get(name))
+        entry = library.entries[name]
+        twin, met = ((entry.formula, entry.space_group_number) in twins, chemical_system(entry.formula) in systems)
+        records.append({"id": name, **record, "twin": float(twin), "met": float(met)})
+        inside.append(held)
         if number % 20 == 0:
             print(f"{number} of {len(ids)}", flush=True)
-    print(table(records))
+    print(table(records) + "\n\n" + groups(records))
+    if all(inside):
+        print("\n" + intervals.table(inside, [record["novelty"] for record in records]))
     if options.output:
         Path(options.output).write_text(json.dumps(records))
 
 
 def compare(
     library: Library, name: str, model: ForceConstantModel, judge: StructureModel, archive: Path | None
-) -> dict[str, float]:
+) -> tuple[dict[str, float], dict[str, float]]:
+    """Figures of one crystal, and where the truth lies in the intervals."""
     truth = read_truth(library, name)
     foretold = Foretold.of(truth, model, judge)
     spectra, plane = foretold.spectra, foretold.spectra.plane
@@ -82,7 +94,27 @@ def compare(
         true = read_force_constants(archive)
         both = [modes_at(f, gamma, np.ones(1)).energies[0] for f in (foretold.force_constants, true)]
         record["gamma"] = float(np.abs(np.sort(both[0]) - np.sort(both[1])).mean())
-    return record
+    return record, intervals.where(foretold, model.doubts, truth.partial_dos, truth.crystal.masses)
+
+
+def groups(records: list[dict[str, float]]) -> str:
+    """W1 and cosines of some of the crystals."""
+    kinds = {
+        "with Born charges": lambda record: record["has_born"],
+        "without": lambda record: not record["has_born"],
+        "without twins in training": lambda record: not record["twin"],
+        "of elements that no training crystal unites": lambda record: not record["met"],
+        "up to 20 atoms": lambda record: record["n_atoms"] <= 20,
+        "above": lambda record: record["n_atoms"] > 20,
+    }
+    keys = ("dos W1", "dos R2", "dos C_V(300 K)", "powder cut cosine", "plane cut cosine")
+    lines = ["| | crystals | " + " | ".join(keys) + " |", "|---" * (2 + len(keys)) + "|"]
+    for title, belongs in kinds.items():
+        some = [record for record in records if belongs(record)]
+        columns = ([record[key] for record in some] for key in keys)
+        cells = (f"{np.mean(values):.3f} / {np.median(values):.3f}" for values in columns)
+        lines.append(f"| {title} | {len(some)} | " + " | ".join(cells) + " |")
+    return "\n".join(lines)
 
 
 def table(records: list[dict[str, float]]) -> str:

@@ -42,15 +42,20 @@ Cleaner = Callable[[Maps], Maps]
 
 def maps(library: Library, names: list[str]) -> Maps:
     """Expected counts in each bin, of mean 1, shape (n, 3800)."""
-    edges, q = native_energy_edges(), centres(native_q_edges())
-    energy = centres(edges)
+    q = centres(native_q_edges())[:, None]
     found = np.empty((len(names), *SHAPE), np.float32)
     for row, name in zip(found, names, strict=True):
-        reduced = library.arrays(name, "powder")["powder"].astype(float) * q[:, None] ** 2
-        counts = to_scattering(reduced, energy, 10.0) * np.diff(edges) * (energy > 1.0)
-        row[:] = counts[5:81].reshape(SHAPE[0], 2, SHAPE[1], 3).sum(axis=(1, 3))
+        row[:] = on_bins(library.arrays(name, "powder")["powder"].astype(float) * q**2)
     found /= found.mean(axis=(1, 2), keepdims=True)
     return found.reshape(len(names), -1)
+
+
+def on_bins(reduced: np.ndarray) -> np.ndarray:
+    """Expected counts at 10 K above 1 meV of a reduced map on native grids, but for a factor, shape `SHAPE`."""
+    edges = native_energy_edges()
+    energy = centres(edges)
+    counts = to_scattering(reduced, energy, 10.0) * np.diff(edges) * (energy > 1.0)
+    return counts[5:81].reshape(SHAPE[0], 2, SHAPE[1], 3).sum(axis=(1, 3))
 
 
 def maps_of_library() -> tuple[Maps, Maps, Maps]:

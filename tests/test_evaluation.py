@@ -112,7 +112,7 @@ def test_every_crystal_has_every_row(found):
     assert found.ids == [SILICON.id, ZINC_OXIDE.id, QUARTZ.id]
     assert found.has_born == [False, True, False]
     assert found.n_atoms == [2, 4, 9]
-    assert found.twin == [False] * 3
+    assert found.twin == found.met == [False] * 3
     assert set(found.records) == {"dos", "powder", "crystal"}
     for rows in found.records.values():
         assert {"predicted", "mean training spectrum", "nearest composition", "true code decoded"} <= set(rows)
@@ -143,7 +143,7 @@ def test_tables_have_all_rows(found):
 
 
 def test_tables_of_numbers_that_are_known():
-    table = Evaluation("val", ["a", "b"], has_born=[True, True], twin=[True, False])
+    table = Evaluation("val", ["a", "b"], has_born=[True, True], twin=[True, False], met=[True, False])
     for value in (1.0, 3.0):
         table.add("dos", "predicted", {"W1": value, "ratio": value})
     assert "| predicted | 2.000 / 2.000 | 2.00 (1.50–2.50) |" in table.markdown()

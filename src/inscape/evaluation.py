@@ -15,7 +15,7 @@ from scipy.special import ndtr
 from inscape import metrics
 from inscape.errors import DataError
 from inscape.intervals import table, where
-from inscape.library import Library, composition
+from inscape.library import Library, chemical_system, composition
 from inscape.metrics import HIGH_Q, LOW_Q, LOWEST, NEAR, SIGMA, SIGMA_Q, STEP
 from inscape.scattering import (
     PlaneGrid,
@@ -283,7 +283,8 @@ class Baselines:
 class Evaluation:
     """Records of every crystal, by kind, then by what was predicted.
 
-    ``twin`` says that a training crystal has the same formula and space group, ``spread`` how far the members disagree,
+    ``twin`` says that a training crystal has the same formula and space group, ``met`` that one has the same elements,
+    ``spread`` how far the members disagree,
     ``inside`` what `inscape.intervals.where` does of the intervals, if any were calibrated.
     """
 
@@ -291,6 +292,7 @@ class Evaluation:
     ids: list[str]
     has_born: list[bool] = field(default_factory=list)
     twin: list[bool] = field(default_factory=list)
+    met: list[bool] = field(default_factory=list)
     n_atoms: list[int] = field(default_factory=list)
     novelty: list[float] = field(default_factory=list)
     spread: list[float] = field(default_factory=list)
@@ -308,17 +310,23 @@ class Evaluation:
     def to_dict(self) -> dict[str, Any]:
         """Everything, for JSON."""
         return {
-            "split": self.split, "ids": self.ids, "has_born": self.has_born, "twin": self.twin, "n_atoms": self.n_atoms,
-            "novelty": self.novelty, "spread": self.spread, "inside": self.inside, "records": self.records,
+            "split": self.split, "ids": self.ids, "has_born": self.has_born, "twin": self.twin, "met": self.met,
+            "n_atoms": self.n_atoms, "novelty": self.novelty, "spread": self.spread, "inside": self.inside,
+            "records": self.records,
         }  # fmt: skip
 
     def markdown(self) -> str:
         """The tables, mean and median of each figure."""
         born = np.array(self.has_born)
-        groups = {"… with Born charges": born, "… without": ~born, "… without twins in training": ~np.array(self.twin)}
+        groups = {
+            "… with Born charges": born,
+            "… without": ~born,
+            "… without twins in training": ~np.array(self.twin),
+            "… of elements that no training crystal unites": ~np.array(self.met),
+        }
         parts = [
             f"{len(self.ids)} crystals of `{self.split}`, {born.sum()} with Born charges, {sum(self.twin)} with a twin "
-            "(same formula and space group) in training.\n"
+            f"(same formula and space group) in training, {sum(self.met)} of elements that a training crystal unites.\n"
         ]
         for kind, rows in self.records.items():
             names = list(dict.fromkeys(n for records in rows.values() for n in records[0]))
@@ -386,7 +394,7 @@ def evaluate(
         raise DataError(f"{library} holds no clean crystal of the split {split!r}; build it with --splits")
     model = model or shipped_model()
     baselines = Baselines(source, learn)
-    twins = twins_in(source, learn)
+    twins, systems = twins_in(source, learn), {chemical_system(source.entries[name].formula) for name in learn}
     found = Evaluation(split, ids)
     for count, name in enumerate(ids, start=1):
         truth = read_truth(source, name)
@@ -395,6 +403,7 @@ def evaluate(
         (from_true_dos,) = model([truth.crystal], features=features, partial_dos=[truth.partial_dos])
         found.has_born.append(truth.has_born)
         found.twin.append(_kind_of(source, name) in twins)
+        found.met.append(chemical_system(source.entries[name].formula) in systems)
         found.n_atoms.append(truth.crystal.n_atoms)
         found.novelty.append(structure.novelty)
         found.spread.append(structure.disagreement)

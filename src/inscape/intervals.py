@@ -13,8 +13,7 @@ from inscape.metrics import SIGMA, STEP
 from inscape.prediction import refine
 from inscape.properties import slopes_of, values_of
 from inscape.spectra import NATIVE_ENERGY_MAX, centres, native_energy_edges, rebin, smooth, uniform_edges
-from inscape.structure_model import Structure
-from inscape.structure_model.doubts import Doubts
+from inscape.structure_model.doubts import Doubts, Judged
 from inscape.thermodynamics import heat_capacity
 
 Array = NDArray[np.floating]
@@ -85,7 +84,7 @@ class BinErrors:
         return cls(centres(edges)[:n], predicted[:n], (smooth(sharp, SIGMA, STEP) - predicted)[:n])
 
 
-def where(structure: Structure, doubts: Doubts, true: Array, masses: Array) -> dict[str, float]:
+def where(structure: Judged, doubts: Doubts, true: Array, masses: Array) -> dict[str, float]:
     """Whether the truth lies in the intervals of a prediction, and how wide these are.
 
     Parameters

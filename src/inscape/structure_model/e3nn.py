@@ -142,6 +142,11 @@ class E3nnNetwork(nn.Module):
 
     def forward(self, atoms: Atoms) -> Tensor:
         """Shares, shape (n_crystals, n_energy); the features of ``atoms`` are not read."""
+        positive = functional.relu(self.pooled(atoms))
+        return positive / positive.sum(dim=1, keepdim=True).clamp_min(1e-9)
+
+    def pooled(self, atoms: Atoms) -> Tensor:
+        """What the last convolution gives, mean over atoms, of any sign, shape (n_crystals, n_energy)."""
         order = atoms.numbers.argsort(stable=True)
         place = order.argsort()
         around = self.surroundings(atoms, place)
@@ -151,8 +156,7 @@ class E3nnNetwork(nn.Module):
         for layer in gated:
             x = self._gate(layer(x, around, self.neighbours))
         outputs = last(x, around, self.neighbours)[0][:, 0].float()
-        positive = functional.relu(atoms.sum(outputs[place]))  # the mean over atoms, but for a factor
-        return positive / positive.sum(dim=1, keepdim=True).clamp_min(1e-9)
+        return atoms.sum(outputs[place]) / atoms.counts[:, None]
 
     def surroundings(self, atoms: Atoms, place: Tensor) -> Surroundings:
         """What layers need to know of pairs and elements, with each atom at its ``place`` in the order of elements."""
