@@ -14,7 +14,7 @@ from numpy.typing import ArrayLike, NDArray
 from inscape import __version__
 from inscape.errors import DataError
 from inscape.files import replacing, write_netcdf
-from inscape.properties import PER_KELVIN, stretch_at, thermal_properties
+from inscape.properties import PER_KELVIN, thermal_properties
 from inscape.properties import complete_dos as _complete_dos
 from inscape.scattering import Setting
 from inscape.spectra import centres, check_edges
@@ -444,26 +444,28 @@ def make_prediction(
     grids = {"energy": energy_edges, "q": q_edges, "h": h_edges, "k": k_edges}
     if complete_dos is not None:
         grids["energy_complete"] = complete_dos[1]
-    dataset = _coordinates(crystal, grids, with_atoms=partial_dos is not None)
+    draft = _Draft()
+    draft.add_grids(grids)
     if partial_dos is not None:
-        _add_dos(dataset, np.asarray(partial_dos, dtype=np.float64), complete_dos, dos_band)
+        draft.add_dos(crystal, np.asarray(partial_dos, dtype=np.float64), complete_dos, dos_band, stretch)
     if powder_coherent is not None or powder_incoherent is not None:
-        _add(dataset, "powder_coherent", powder_coherent)
-        _add(dataset, "powder_incoherent", powder_incoherent)
-        _add(dataset, "powder", dataset["powder_coherent"].values + dataset["powder_incoherent"].values)
+        draft.add("powder_coherent", powder_coherent)
+        draft.add("powder_incoherent", powder_incoherent)
+        draft.add("powder", draft.values("powder_coherent") + draft.values("powder_incoherent"))
     if crystal_coherent is not None or crystal_incoherent is not None:
         if plane is None:
             raise DataError("crystal was given without its plane; give the two vectors that h and k multiply")
-        _add(dataset, "crystal", crystal_coherent)
-        _add(dataset, "crystal_incoherent", crystal_incoherent)
+        draft.add("crystal", crystal_coherent)
+        draft.add("crystal_incoherent", crystal_incoherent)
     if seen is not None:
-        dataset = _with_seen(dataset, seen)
-    if stretch is not None and partial_dos is not None:
-        dataset = _with_stretch(dataset, *stretch)
+        draft.coordinates |= {str(name): value.variable for name, value in seen.coords.items()}
+        for name, value in seen.data_vars.items():
+            draft.add(str(name), value.values)
     for kind, code in (codes or {}).items():
-        attributes = {"units": "1", "long_name": f"code of the {kind}"}
-        dataset[f"code_{kind}"] = ((f"component_{kind}",), np.asarray(code, dtype=np.float32), attributes)
-    dataset.attrs = {
+        words = {"units": "1", "long_name": f"code of the {kind}"}
+        values = np.asarray(code, dtype=np.float32)
+        draft.variables[f"code_{kind}"] = xr.Variable((f"component_{kind}",), values, words)
+    attributes: dict[str, Any] = {
         "formula": crystal.formula,
         "space_group": crystal.space_group,
         "temperature_K": float(temperature),
@@ -477,15 +479,14 @@ def make_prediction(
         **_error_attributes(expected_error or {}),
         **(extra or {}),
     }
-    return Prediction(dataset)
+    return Prediction(xr.Dataset(draft.variables, draft.coordinates, attributes))
 
 
 def with_uncertainties(prediction: Prediction, errors: Mapping[str, Array]) -> Prediction:
     """The prediction with standard errors of its maps: of "powder" and "crystal", each in the shape of that map."""
-    dataset = prediction.dataset.copy()
-    for name, values in errors.items():
-        _add(dataset, f"{name}_uncertainty", values)
-    return Prediction(dataset)
+    dataset = prediction.dataset
+    added = {f"{name}_uncertainty": values for name, values in errors.items()}
+    return Prediction(dataset.assign({name: _variable(name, x, dataset.sizes) for name, x in added.items()}))
 
 
 def plane_text(plane: ArrayLike) -> str:
@@ -493,24 +494,67 @@ def plane_text(plane: ArrayLike) -> str:
     return "; ".join(" ".join(f"{x:g}" for x in row) for row in np.asarray(plane, dtype=float))
 
 
-def _with_seen(dataset: xr.Dataset, seen: xr.Dataset) -> xr.Dataset:
-    found = dataset.assign_coords({str(name): seen[name] for name in seen.coords})
-    for name in seen.data_vars:
-        _add(found, str(name), seen[name].values)
-    return found
+class _Draft:
+    """What a dataset is made of, put together in one step at the end: xarray compares all coordinates at each."""
 
+    def __init__(self) -> None:
+        self.coordinates: dict[str, xr.Variable] = {}
+        self.variables: dict[str, xr.Variable] = {}
 
-def _with_stretch(dataset: xr.Dataset, shares: Mapping[str, Array], kelvin: Array) -> xr.Dataset:
-    """The dataset with what `make_prediction` says of ``stretch``; as it is where nothing was calibrated."""
-    if not shares:
-        return dataset
-    words = {"units": "1", "long_name": "share by which energies may be wrong, nine times out of ten less"}
-    found = dataset.assign_coords(quantity=list(shares), stretch_temperature=kelvin)
-    found["stretch"] = (("quantity", "stretch_temperature"), np.array(list(shares.values())), words)
-    mean, capacity = found["mean_energy"].values, found["heat_capacity"].values
-    _add(found, "mean_energy_error", mean * stretch_at(found, "zero_point_energy", 0.0))  # the same but for a factor
-    _add(found, "heat_capacity_error", stretch_at(found, "heat_capacity", TEMPERATURES) * _change(capacity))
-    return found
+    def add(self, name: str, values: Array | None) -> None:
+        """Add a variable of the tables."""
+        sizes = {d: n for coordinate in self.coordinates.values() for d, n in coordinate.sizes.items()}
+        self.variables[name] = _variable(name, values, sizes)
+
+    def values(self, name: str) -> Array:
+        """The values of a variable that is there."""
+        return np.asarray(self.variables[name].values)
+
+    def add_grids(self, grids: Mapping[str, Array | None]) -> None:
+        """Add centres and edges of the bins that are given."""
+        for name, edges in grids.items():
+            if edges is not None:
+                edges = check_edges(edges, name=name)
+                self.coordinates[name] = _coordinate(name, centres(edges))
+                self.coordinates[f"{name}_edges"] = _coordinate(f"{name}_edges", edges)
+
+    def add_dos(
+        self,
+        crystal: Crystal,
+        partial_dos: Array,
+        complete: tuple[Array, Array] | None,
+        band: tuple[Array, Array] | None,
+        stretch: tuple[Mapping[str, Array], Array] | None,
+    ) -> None:
+        """Add atoms, density of states, mean energy and heat capacity, with what is known of their errors."""
+        words = {"long_name": "element of each atom of the primitive cell"}
+        self.coordinates["atom_symbol"] = xr.Variable("atom", np.array(crystal.symbols, dtype=object), words)
+        self.coordinates["atom_mass"] = _coordinate("atom_mass", np.asarray(crystal.masses, dtype=float))
+        self.coordinates["temperature"] = _coordinate("temperature", TEMPERATURES)
+        self.add("partial_dos", partial_dos)
+        self.add("dos", partial_dos.sum(axis=0))
+        if complete is not None:
+            self.add("dos_complete", complete[0])
+        if band is not None:
+            self.add("dos_lower", band[0])
+            self.add("dos_upper", band[1])
+        dos, edges = complete or (self.values("dos"), self.coordinates["energy_edges"].values)
+        area = dos * np.diff(edges)
+        self.add("mean_energy", np.asarray(area @ centres(edges) / area.sum()))
+        self.add("heat_capacity", heat_capacity(dos, edges, TEMPERATURES))
+        if stretch is not None and stretch[0]:
+            self._add_stretch(*stretch)
+
+    def _add_stretch(self, shares: Mapping[str, Array], kelvin: Array) -> None:
+        words = {"units": "1", "long_name": "share by which energies may be wrong, nine times out of ten less"}
+        self.coordinates["quantity"] = xr.Variable("quantity", list(shares))
+        self.coordinates["stretch_temperature"] = xr.Variable("stretch_temperature", kelvin)
+        values = np.array(list(shares.values()))
+        self.variables["stretch"] = xr.Variable(("quantity", "stretch_temperature"), values, words)
+        mean, capacity = self.values("mean_energy"), self.values("heat_capacity")
+        self.add("mean_energy_error", mean * np.interp(0.0, kelvin, shares["zero_point_energy"]))  # as good as its own
+        allowed = np.interp(TEMPERATURES, kelvin, shares["heat_capacity"])
+        self.add("heat_capacity_error", allowed * _change(capacity))
 
 
 def _change(capacity: Array) -> Array:
@@ -536,61 +580,25 @@ def _error_attributes(errors: Mapping[str, float]) -> dict[str, Value]:
     return {**numbers, "accuracy": f"typical on crystals never seen: {words}"}
 
 
-def _coordinates(crystal: Crystal, grids: Mapping[str, Array | None], *, with_atoms: bool) -> xr.Dataset:
-    """An empty dataset with the coordinates of the grids that are given."""
-    dataset = xr.Dataset()
-    for name, edges in grids.items():
-        if edges is not None:
-            edges = check_edges(edges, name=name)
-            dataset = dataset.assign_coords(
-                {name: _coordinate(name, centres(edges)), f"{name}_edges": _coordinate(f"{name}_edges", edges)}
-            )
-    if with_atoms:
-        attributes = {"long_name": "element of each atom of the primitive cell"}
-        dataset = dataset.assign_coords(
-            atom_symbol=("atom", np.array(crystal.symbols, dtype=object), attributes),
-            atom_mass=_coordinate("atom_mass", np.asarray(crystal.masses, dtype=float)),
-        )
-    return dataset
-
-
-def _coordinate(name: str, values: Array) -> tuple[str, Array, dict[str, str]]:
+def _coordinate(name: str, values: Array) -> xr.Variable:
     dimension, unit, long_name = COORDINATES[name]
-    return dimension, values, {"units": unit, "long_name": long_name}
+    return xr.Variable(dimension, values, {"units": unit, "long_name": long_name})
 
 
-def _add(dataset: xr.Dataset, name: str, values: Array | None) -> None:
-    """Add a variable of the tables; maps in single precision."""
+def _variable(name: str, values: Array | None, sizes: Mapping[Any, int]) -> xr.Variable:
+    """A variable of the tables on grids of these sizes; maps in single precision."""
     dims, unit, long_name = EVERY[name]
     if values is None:
         raise DataError(f"{name} is missing; maps are given as a coherent and an incoherent part")
-    absent = [d for d in dims if d not in dataset.sizes]
+    absent = [d for d in dims if d not in sizes]
     if absent:
         raise DataError(f"{name} was given without the bin edges of {', '.join(absent)}")
-    expected = tuple(dataset.sizes[d] for d in dims)
+    expected = tuple(sizes[d] for d in dims)
     if np.shape(values) != expected:
         raise DataError(f"{name} has shape {np.shape(values)}, its grid {dims} has {expected}")
     if unit == PER_BARN:
         values = np.asarray(values, dtype=np.float32)
-    dataset[name] = (dims, values, {"units": unit, "long_name": long_name})
-
-
-def _add_dos(
-    dataset: xr.Dataset, partial_dos: Array, complete: tuple[Array, Array] | None, band: tuple[Array, Array] | None
-) -> None:
-    """Density of states, mean energy and heat capacity."""
-    _add(dataset, "partial_dos", partial_dos)
-    _add(dataset, "dos", partial_dos.sum(axis=0))
-    if complete is not None:
-        _add(dataset, "dos_complete", complete[0])
-    if band is not None:
-        _add(dataset, "dos_lower", band[0])
-        _add(dataset, "dos_upper", band[1])
-    dos, edges = _complete_dos(dataset)
-    area = dos * np.diff(edges)
-    _add(dataset, "mean_energy", np.asarray(area @ centres(edges) / area.sum()))
-    dataset.coords["temperature"] = _coordinate("temperature", TEMPERATURES)
-    _add(dataset, "heat_capacity", heat_capacity(dos, edges, TEMPERATURES))
+    return xr.Variable(dims, values, {"units": unit, "long_name": long_name})
 
 
 def novelty_warning(novelty: float, threshold: float) -> str | None:
