@@ -70,8 +70,8 @@ class Predicted:
         """Of the crystal; above 1 foreign."""
         return self.density.novelty
 
-    def mean(self) -> Computed:
-        """Force constants, mean over the networks."""
+    def best(self) -> Computed:
+        """Force constants of the best network, the first."""
         return self._computed(self.found.tensors)
 
     def members(self) -> list[Computed]:
@@ -118,14 +118,14 @@ class Predicted:
         return shipped_force_constant_model().doubts.expected_error(self, kinds)
 
     def spectra(self, settings: SpectraSettings, *, uncertainty: bool = False) -> Prediction:
-        """Spectra of the mean force constants.
+        """Spectra of the force constants of the best network.
 
         Parameters
         ----------
         uncertainty
             Give standard errors of maps: those of each network are rendered as well, which takes as long for each.
         """
-        found = spectra_of(self.mean(), settings)
+        found = spectra_of(self.best(), settings)
         return with_uncertainties(found, self._map_errors(found, settings)) if uncertainty else found
 
     def _map_errors(self, found: Prediction, settings: SpectraSettings) -> dict[str, Array]:
@@ -165,4 +165,4 @@ def predicted_force_constants(crystal: Crystal) -> Computed:
     StructureError
         An element that the model does not know.
     """
-    return Predicted.of(crystal).mean()
+    return Predicted.of(crystal).best()

@@ -46,8 +46,8 @@ class PairForceConstants:
 
     @property
     def tensors(self) -> NDArray[np.float64]:
-        """Force constants, mean over the networks, shape (n_pairs, 3, 3), eV/Å²."""
-        return np.asarray(self.members.mean(axis=0))
+        """Force constants of the first network, which learned longest, shape (n_pairs, 3, 3), eV/Å²."""
+        return np.asarray(self.members[0])
 
 
 class ForceConstantModel:
