@@ -82,8 +82,8 @@ class Foretold:
     def members(self) -> list[Rendered]:
         """Spectra of the force constants of each network."""
         crystal, partial_dos = self.truth.crystal, self.density.partial_dos
-        made = [folded(crystal, self.found, tensors, partial_dos) for tensors in self.found.members]
-        return [Rendered.of(self.truth, one.force_constants) for one in made]
+        others = [folded(crystal, self.found, tensors, partial_dos) for tensors in self.found.members[1:]]
+        return [self.spectra, *(Rendered.of(self.truth, one.force_constants) for one in others)]
 
     @property
     def partial_dos(self) -> Array:
