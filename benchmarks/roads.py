@@ -5,7 +5,8 @@
 Roads: the code road and force constants in one pass, both of the structure model, and finite displacements with
 interatomic potentials in the geometry of DFT, supercells of at least 10 Å. Crystals are evenly taken from those of
 `val` with Born charges; the potentials have none and so lack LO–TO splitting, as a user's would. One thread;
-potentials and models are loaded before. Time: from the structure to the density of states.
+potentials and models are loaded before. Time: from the structure to the density of states. Interrupted, it prints the
+table of the crystals that are done.
 """
 
 from __future__ import annotations
@@ -14,11 +15,12 @@ import argparse
 import tempfile
 import time
 from collections import defaultdict
+from collections.abc import Callable
 
 import numpy as np
 import torch
 
-from inscape.evaluation import dos_record, read_truth
+from inscape.evaluation import Truth, dos_record, read_truth
 from inscape.lattice import COARSE_MESH, modes_on_mesh
 from inscape.library import Library
 from inscape.potentials import engine
@@ -26,6 +28,7 @@ from inscape.scattering import density_of_states
 from inscape.simulation import force_constants_of, predicted_force_constants
 from inscape.spectra import native_energy_edges
 from inscape.structure_model import shipped_model
+from inscape.structures import Crystal
 from inscape.threads import numpy_alone
 
 FIGURES = ("W1", "R2", "mean energy", "C_V(100 K)", "C_V(300 K)")
@@ -59,23 +62,32 @@ def main() -> None:
                 for name, potential in potentials.items()
             },
         }
-        for name in names:
-            truth = read_truth(library, name)
-            for road, make in roads.items():
-                started = time.perf_counter()
-                partial = make(truth.crystal)
-                figures[road]["time, s"].append(time.perf_counter() - started)
-                record = dos_record(truth, np.asarray(partial, dtype=float))
-                for key in FIGURES:
-                    figures[road][key].append(record[key])
-            print(name, truth.crystal.formula, *(f"{r} {v['W1'][-1]:.2f}" for r, v in figures.items()), flush=True)
-    print(f"\n{len(names)} crystals (mean / median)\n")
+        try:
+            for name in names:
+                truth = read_truth(library, name)
+                records = {road: compared(truth, make) for road, make in roads.items()}
+                for road, record in records.items():
+                    for key in (*FIGURES, "time, s"):
+                        figures[road][key].append(record[key])
+                print(name, truth.crystal.formula, *(f"{r} {v['W1']:.2f}" for r, v in records.items()), flush=True)
+        except KeyboardInterrupt:
+            pass
+    done = len(figures["code"]["W1"])
+    print(f"\n{done} crystals (mean / median)\n")
     print("| road | " + " | ".join([*FIGURES, "time, s"]) + " |\n|---|" + "---|" * (len(FIGURES) + 1))
     for road, columns in figures.items():
         cells = (f"{np.mean(columns[key]):.3f} / {np.median(columns[key]):.3f}" for key in (*FIGURES, "time, s"))
         print(f"| {road} | " + " | ".join(cells) + " |")
     if options.figure:
-        draw(figures, len(names), options.figure)
+        draw(figures, done, options.figure)
+
+
+def compared(truth: Truth, make: Callable[[Crystal], np.ndarray]) -> dict[str, float]:
+    """Figures of one crystal by one road, and the time."""
+    started = time.perf_counter()
+    partial = make(truth.crystal)
+    seconds = time.perf_counter() - started
+    return {**dos_record(truth, np.asarray(partial, dtype=float)), "time, s": seconds}
 
 
 def draw(figures: dict[str, dict[str, list[float]]], number: int, path: str) -> None:

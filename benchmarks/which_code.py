@@ -40,6 +40,9 @@ from inscape.structure_model.train import spectra_rows, training_ids
 from inscape.training import Batches, fit_network
 
 FAMILIES = ("principal components", "undercomplete", "sparse", "denoising", "variational")
+FROM_NOTHING = ("sparse", "variational")
+"""They do not begin as principal components, and are given three times the epochs."""
+
 TITLES = {"dos": "density of states: W1 (meV)", "powder": "powder map: 1 − cut cosine"}
 NOISE = {"dos": 0.02, "powder": 0.2}
 """Standard deviation that the denoising autoencoder is given, and the variational one assumes, in the rows' unit."""
@@ -74,7 +77,9 @@ def pooled(sample) -> Tensor:
 
 def autoencoder(family: str, kind: str, size: int, part: Part, tune: Part, epochs: int):
     """One of `FAMILIES`, trained."""
-    noise, scale = NOISE[kind], {"epochs": epochs, "random_state": 0}
+    noise, scale = NOISE[kind], {"epochs": epochs, "batch_size": 32, "random_state": 0}
+    if family in FROM_NOTHING:
+        scale["epochs"] *= 3
     if family == "principal components":
         return PCA(size, random_state=0).fit(part.rows)
     if family == "undercomplete":
