@@ -161,21 +161,23 @@ def measure(model, parts: dict[str, Part], error: Error, epochs: int) -> tuple[f
     return float(kept.mean()), float(predicted.mean())
 
 
-def draw(found: dict, sizes: list[int], path: str) -> None:
+def draw(found: dict, path: str) -> None:
+    """Errors against the size of the code, predicted and true codes side by side, a row for each kind."""
     kinds = list(dict.fromkeys(kind for kind, _, _ in found))
-    figure = Figure(figsize=(5.2 * len(kinds), 4.2), layout="constrained")
-    for ax, kind in zip(np.atleast_1d(figure.subplots(1, len(kinds))), kinds, strict=True):
+    figure = Figure(figsize=(9.0, 3.4 * len(kinds)), layout="constrained")
+    for axes, kind in zip(figure.subplots(len(kinds), 2, squeeze=False), kinds, strict=True):
+        sizes = sorted({size for own, _, size in found if own == kind})
         for number, family in enumerate(FAMILIES):
             kept, predicted = zip(*(found[kind, family, size] for size in sizes), strict=True)
-            ax.plot(sizes, predicted, "o-", color=f"C{number}", label=family)
-            ax.plot(sizes, kept, "o:", color=f"C{number}", markerfacecolor="white")
-        ax.plot([], [], "k-", label="predicted from the structure")
-        ax.plot([], [], "k:", label="true spectrum, encoded and decoded")
-        ax.set(xscale="log", yscale="log", xticks=sizes, xlabel="numbers in the code", title=TITLES[kind])
-        ax.set_xticklabels([str(size) for size in sizes])
-        ax.minorticks_off()
-        ax.grid(alpha=0.3)
-    ax.legend(fontsize=8, frameon=False)
+            for ax, values in zip(axes, (predicted, kept), strict=True):
+                ax.plot(sizes, values, "osD^v"[number] + "-", color=f"C{number}", markersize=5, label=family)
+        for ax, title in zip(axes, ("predicted from the structure", "true spectrum, encoded and decoded"), strict=True):
+            ax.set(xscale="log", xticks=sizes, xlabel="numbers in the code", ylabel=TITLES[kind], title=title)
+            ax.set_xticklabels([str(size) for size in sizes])
+            ax.minorticks_off()
+            ax.grid(alpha=0.3)
+        axes[1].set_yscale("log")
+    figure.axes[0].legend(fontsize=8, frameon=False)
     write_figure(figure, path)
 
 
@@ -206,7 +208,7 @@ def main() -> None:
             cells = (f"{kept:.4f} / {predicted:.4f}" for kept, predicted in (found[kind, f, size] for f in FAMILIES))
             print(f"| {size} | " + " | ".join(cells) + " |", flush=True)
     if options.plot:
-        draw(found, sizes, options.plot)
+        draw(found, options.plot)
 
 
 if __name__ == "__main__":
