@@ -18,7 +18,7 @@ from pathlib import Path
 import numpy as np
 
 from inscape import intervals
-from inscape.evaluation import dos_record, plane_record, powder_record, read_truth, twins_in
+from inscape.evaluation import dos_record, plane_record, powder_record, read_truth, systems_in, twins_in
 from inscape.lattice import modes_at, read_force_constants
 from inscape.library import Library, chemical_system
 from inscape.metrics import mean_energy
@@ -55,7 +55,7 @@ def main() -> None:
     archives = find_archives(options.archives) if options.archives else {}
     model, judge = ForceConstantModel(options.weights), shipped_model()
     learn = training_ids(library, MAX_ATOMS)[0]
-    twins, systems = twins_in(library, learn), {chemical_system(library.entries[name].formula) for name in learn}
+    twins, systems = twins_in(library, learn), systems_in(library, learn)
     records, inside = [], []
     for number, name in enumerate(ids[: options.limit], start=1):
         record, held = compare(library, name, model, judge, archives.get(name))

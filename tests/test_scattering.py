@@ -502,7 +502,7 @@ def compare_with_euphonic(force_constants, folder, kelvin=None, born=False, abso
         starts = np.flatnonzero(np.diff(energies, prepend=-1.0) > 0.01)
         mine, other = np.add.reduceat(mine, starts), np.add.reduceat(other, starts)
         real = energies[starts] > 0.05
-        tolerance = 3e-3 if born else 2e-6
+        tolerance = 3e-3 if born else 1e-6
         np.testing.assert_allclose(mine[real], other[real], rtol=tolerance, atol=tolerance * other[real].max())
 
 

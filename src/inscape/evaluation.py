@@ -284,8 +284,8 @@ class Evaluation:
     """Records of every crystal, by kind, then by what was predicted.
 
     ``twin`` says that a training crystal has the same formula and space group, ``met`` that one has the same elements,
-    ``spread`` how far the members disagree,
-    ``inside`` what `inscape.intervals.where` does of the intervals, if any were calibrated.
+    ``spread`` how far the members disagree, ``inside`` what `inscape.intervals.where` does of the intervals, if any
+    were calibrated.
     """
 
     split: str
@@ -394,7 +394,7 @@ def evaluate(
         raise DataError(f"{library} holds no clean crystal of the split {split!r}; build it with --splits")
     model = model or shipped_model()
     baselines = Baselines(source, learn)
-    twins, systems = twins_in(source, learn), {chemical_system(source.entries[name].formula) for name in learn}
+    twins, systems = twins_in(source, learn), systems_in(source, learn)
     found = Evaluation(split, ids)
     for count, name in enumerate(ids, start=1):
         truth = read_truth(source, name)
@@ -420,6 +420,11 @@ def evaluate(
 def twins_in(library: Library, names: Sequence[str]) -> set[tuple[str, int]]:
     """Formulas and space groups of crystals: another one that has both is their twin."""
     return {_kind_of(library, name) for name in names}
+
+
+def systems_in(library: Library, names: Sequence[str]) -> set[str]:
+    """Chemical systems of crystals."""
+    return {chemical_system(library.entries[name].formula) for name in names}
 
 
 def _kind_of(library: Library, name: str) -> tuple[str, int]:

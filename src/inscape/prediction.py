@@ -142,13 +142,13 @@ def _better(crystal: Crystal, settings: SpectraSettings) -> Prediction:
 
     model = shipped_model()
     features = model.features([crystal.natural()])
-    sharp = Predicted.of(crystal, features[0])
+    (structure,) = model([crystal.natural()], settings.kinds, features=features)
+    sharp = Predicted.of(crystal, features[0], structure)
     try:
         asked = of_isotopes(crystal, settings)
         _check_reach(settings)
     except (StructureError, DataError):
         return sharp.spectra(settings)
-    (structure,) = model([asked.natural()], settings.kinds, features=features)
     errors = (sharp.expected_error(settings.kinds), model.doubts.expected_error(structure, settings.kinds))
     if error_size(errors[0]) <= error_size(errors[1]):
         return sharp.spectra(settings)

@@ -32,9 +32,12 @@ FM2_PER_BARN = 100.0
 """1 barn in fm²."""
 
 
-def signed_energies(square: NDArray[np.floating]) -> NDArray[np.floating]:
-    """Energies of modes, meV, negative where imaginary, of eigenvalues of the dynamical matrix, eV/Å²/u."""
-    return np.asarray(np.sign(square) * np.sqrt(np.abs(square)) * MODE_ENERGY)
+def signed_energies(square: NDArray[np.floating], unit: float = MODE_ENERGY) -> NDArray[np.floating]:
+    """Energies of modes, meV, negative where imaginary, of eigenvalues of the dynamical matrix, eV/Å²/u.
+
+    ``unit`` is the energy of an eigenvalue of 1.
+    """
+    return np.asarray(np.sign(square) * np.sqrt(np.abs(square)) * unit)
 
 
 def bose(energy: NDArray[np.floating], temperature: float) -> NDArray[np.floating]:

@@ -8,11 +8,12 @@ from typing import Any
 import numpy as np
 import spglib
 from numpy.typing import ArrayLike, NDArray
+from phonopy.physical_units import get_physical_units
 
 from inscape.lattice.dipoles import dynamical_matrices
 from inscape.lattice.force_constants import PHONOPY_SYMPREC, ForceConstants
 from inscape.structures import Crystal
-from inscape.units import signed_energies
+from inscape.units import THZ, signed_energies
 
 BLOCK_BYTES = 64_000_000
 """Dynamical matrices are diagonalised in blocks of at most this size."""
@@ -90,6 +91,7 @@ def modes_at(
     dynamical_matrix = force_constants.phonopy.dynamical_matrix
     assert dynamical_matrix is not None  # there are force constants
     short = force_constants.short_range
+    unit = get_physical_units().DefaultToTHz * THZ  # phonopy's, so that modes are its own to the last digits
     towards = np.zeros_like(q) if directions is None else np.broadcast_to(np.asarray(directions, dtype=float), q.shape)
     energies = np.empty((len(q), 3 * n_atoms))
     polarisations = np.empty((len(q), 3 * n_atoms, n_atoms, 3), dtype=complex)
@@ -100,7 +102,7 @@ def modes_at(
         part = slice(start, start + block)
         matrices = dynamical_matrices(dynamical_matrix, short, (q - lattice_vectors)[part], towards[part])
         values, vectors = np.linalg.eigh(matrices)
-        energies[part] = signed_energies(values)
+        energies[part] = signed_energies(values, unit)
         unphased = vectors.transpose(0, 2, 1).reshape(-1, 3 * n_atoms, n_atoms, 3)
         polarisations[part] = unphased * phases[part, None, :, None]
     identity = np.eye(3)[None], np.arange(n_atoms)[None]
