@@ -54,7 +54,7 @@ def main() -> None:
         ids = library.select("train", max_atoms=MAX_ATOMS, tuning=True)
     archives = find_archives(options.archives) if options.archives else {}
     model, judge = ForceConstantModel(options.weights), shipped_model()
-    learn = training_ids(library, MAX_ATOMS)[0]
+    learn = training_ids(library, MAX_ATOMS, unstable=True)[0]
     twins, systems = twins_in(library, learn), systems_in(library, learn)
     records, inside = [], []
     for number, name in enumerate(ids[: options.limit], start=1):

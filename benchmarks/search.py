@@ -1,16 +1,18 @@
 """How often a search finds the crystal that a spectrum belongs to, and how long it takes.
 
     python benchmarks/search.py LIBRARY [--index FILE] [--every N] [--doses 1e3 1e4] [--only noise time] [--emin 1]
+                                [--refine 5]
 
 Queries are powder maps of the split ``val`` as ARCS sees them: incident energy the lowest of `INCIDENT` that is 1.25 of
 the highest mode, energies in hundredths of it, |Q| in steps of 0.1 1/Å, broadened, NaN where no detector is.
 *noise*: at the library's temperature, Poisson noise at 10² to 10⁵ counts in all bins above 1 meV. *temperature*: maps
 of the library's force constants at 300 K. *potential*: maps of crystals of at most `FEW_ATOMS` atoms simulated with
-another potential (`--engine`), not relaxed, at the library's temperature. *limit*: as *noise*, but the maps are those
-that the index decodes, searched in the same index, and ranked by the exact likelihood of their counts beside, of the
-bins that are compared and of all above 1 meV: no ranking can be right more often. *measured*: maps of multiphonon
-(`--measured FOLDER`) in an index to which simulations at 300 K (`--simulated FILE...`) are added. *time*: one search in
-the index repeated to 10⁴ crystals.
+another potential (`--engine`), not relaxed, at the library's temperature. *refine*: as *noise*, of one phonon and of
+many, and the best few (`--refine`) ranked again by their whole maps, for which the library has to hold them. *limit*:
+as *noise*, but the maps are those that the index decodes, searched in the same index, and ranked by the exact
+likelihood of their counts beside, of the bins that are compared and of all above 1 meV: no ranking can be right more
+often. *measured*: maps of multiphonon (`--measured FOLDER`) in an index to which simulations at 300 K (`--simulated
+FILE...`) are added. *time*: one search in the index repeated to 10⁴ crystals.
 """
 
 from __future__ import annotations
@@ -31,7 +33,8 @@ from inscape.index import Index, MapCodes, shipped_index
 from inscape.index.maps import on_map_grid
 from inscape.library import Library
 from inscape.retrieval import fit, measurement, search
-from inscape.retrieval.rank import spectrum_of
+from inscape.retrieval.rank import refit, spectrum_of
+from inscape.retrieval.whole import whole_maps
 from inscape.scattering import Instrument, instrument, scattering_lengths, self_part, to_scattering
 from inscape.spectra import centres, native_energy_edges, native_q_edges, rebin
 from inscape.units import bose
@@ -107,6 +110,28 @@ def line(title: str, ranks: list[int]) -> None:
     """One row of the table."""
     r = np.array(ranks)
     print(f"| {title} | {len(r)} | {np.mean(r == 1):.1%} | {np.mean(r <= 10):.1%} | {r.max()} |", flush=True)
+
+
+def refined(library: Library, ids: list[str], index: Index, options: argparse.Namespace) -> None:
+    """Queries as of *noise*, of one phonon and of many, the best few compared once more by whole maps."""
+    ranks: dict[tuple[bool, float], list[list[int]]] = {}
+    for (number, name), one in product(enumerate(ids), (True, False)):
+        reduced = whole_maps(library, [name], COLD, one_phonon=one)[0]
+        e_i = incident_energy(library.entries[name].highest_meV)
+        clean = seen(reduced, native_energy_edges(), e_i, COLD, reduced=True)
+        for dose in options.doses:
+            query = measurement(counted(clean, dose, number), instrument=arcs(e_i), lowest=options.emin)
+            by_codes = fit(index, query)
+            order = [index.ids[i] for i in by_codes.order]
+            best = order[: options.refine]
+            again = refit(by_codes, whole_maps(library, best, COLD, one_phonon=one)).order
+            places = [1 + some.index(name) for some in (order, [best[i] for i in again] + order[options.refine :])]
+            ranks.setdefault((one, dose), []).append(places)
+    for (one, dose), found in ranks.items():
+        for title, places in zip(
+            ("by codes", f"the first {options.refine} refined"), zip(*found, strict=True), strict=True
+        ):
+            line(f"{'one phonon' if one else 'many phonons'}, {dose:.0e} counts, {title}", list(places))
 
 
 def cold_query(library: Library, name: str) -> xr.Dataset:
@@ -266,6 +291,7 @@ PARTS = {
     "noise": partial(counts, cold_query, ""),
     "temperature": partial(counts, warm_query, "300 K, "),
     "potential": potential,
+    "refine": refined,
     "limit": limit,
     "measured": measured,
     "time": duration,
@@ -278,9 +304,12 @@ def main() -> None:
     parser.add_argument("library")
     parser.add_argument("--index")
     parser.add_argument("--every", type=int, default=1, help="take every N-th crystal")
-    parser.add_argument("--only", nargs="*", choices=PARTS, default=[part for part in PARTS if part != "measured"])
+    parser.add_argument(
+        "--only", nargs="*", choices=PARTS, default=[part for part in PARTS if part not in {"measured", "refine"}]
+    )
     parser.add_argument("--doses", nargs="*", type=float, default=DOSES)
     parser.add_argument("--emin", type=float, help="lowest energy compared, meV; as in searches unless given")
+    parser.add_argument("--refine", type=int, default=5, help="how many are ranked again, of the part refine")
     parser.add_argument("--measured", type=Path, help="folder of the maps, of the part measured")
     parser.add_argument("--simulated", nargs="*", type=Path, default=[], help="result files, of the part measured")
     parser.add_argument("--engine", default="nequix-oam-1-pft", help="of the part potential")

@@ -34,6 +34,7 @@ from inscape.structure_model.dynamics import (
 from inscape.structure_model.force_constants import ForceConstantModel, shipped_force_constant_model
 from inscape.structure_model.pairs import Pairs
 from inscape.structure_model.pairs import dynamical_matrices as bloch_sum
+from inscape.structure_model.train import training_ids
 from inscape.structures import Crystal, read_structure
 from inscape.training import load_weights
 from inscape.units import MODE_ENERGY
@@ -355,6 +356,30 @@ def test_an_ensemble_grows_by_networks_trained_alike(library, archives, prepared
         train_structure(library.path, output=two, width=8, beside=one, **options)
 
 
+def test_unstable_crystals_are_learned_from_only_if_asked(library, archives, prepared, tmp_path, monkeypatch):
+    entries = library.entries
+    one, other = (library.select("train", tuning=tuning)[0] for tuning in (False, True))
+    flags = {name: replace(entry, clean=name != one) for name, entry in entries.items()}
+    monkeypatch.setattr(Library, "entries", flags)
+    options = {"kind": "force-constants", "width": 8, "depth": 1, "epochs": 1, "archives": archives}
+    found = {}
+    for unstable in (False, True):
+        path = tmp_path / f"{unstable}.safetensors"
+        train_structure(library.path, output=path, unstable=unstable, **options)
+        found[unstable] = set(load_weights(path)[1].ids)
+    assert found[True] - found[False] == {one}
+    paths = {unstable: tmp_path / f"{unstable}.safetensors" for unstable in found}
+    train_structure(library.path, output=tmp_path / "both", beside=paths[True], **options)
+    assert set(load_weights(tmp_path / "both")[1].ids) == found[True]
+    with pytest.raises(DataError, match="train both alike"):
+        train_structure(library.path, output=tmp_path / "x", beside=paths[False], unstable=True, **options)
+    monkeypatch.setattr(Library, "entries", flags | {other: replace(entries[other], clean=False)})
+    with pytest.raises(DataError, match="and 0 to tune on"):  # there is one, now unstable
+        training_ids(Library(library.path), 40, unstable=True)
+    with pytest.raises(DataError, match="no spectra to learn from"):
+        train_structure(library.path, kind="dos", unstable=True, output=tmp_path / "x")
+
+
 def test_charges_are_learned(prepared):
     polar = [sample for sample in prepared if sample.is_polar]
     assert polar
@@ -409,3 +434,15 @@ def test_targets_are_drawn_by_the_seed():
     np.testing.assert_array_equal(draws[0].q, draws[1].q)
     assert not np.array_equal(draws[0].q, draws[2].q)
     np.testing.assert_array_equal(draws[0].q[0], 0)
+
+
+def test_charges_of_a_metal_are_none():
+    polar = force_constants_of(next(material for material in MATERIALS if material.charges))
+    pairs, ways = neighbours(polar.crystal, CUTOFF)
+    nac = polar.phonopy.nac_params
+    metal = polar.with_charges({**nac, "dielectric": 14_000.0 * np.eye(3)})
+    found = [DynamicsTargets.of(constants, pairs, ways, 4, seed=0) for constants in (polar, metal)]
+    assert [len(targets.born) for targets in found] == [len(polar.crystal.numbers), 0]
+    energies, modes = found[1].energies / MODE_ENERGY, found[1].modes
+    whole = modes * (np.abs(energies) * energies)[:, None]  # what is learned is then all of the dynamics
+    np.testing.assert_allclose(found[1].short @ modes, whole, atol=1e-3 * np.abs(whole).max())

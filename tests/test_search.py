@@ -244,11 +244,16 @@ def test_whole_maps_are_those_of_a_simulation_with_many_phonons(library):
     assert np.abs(found - expected).sum() < 0.05 * expected.sum()
 
 
-def test_the_best_are_compared_again_with_many_phonons(library):
-    reduced = whole_maps(library, [SILICON.id], 600.0)[0]
+def warm_silicon(library, **options):
+    """The whole map of silicon at 600 K as a query."""
+    reduced = whole_maps(library, [SILICON.id], 600.0, **options)[0]
     scattering = to_scattering(reduced, centres(native_energy_edges()), 600.0)
     values = rebin(rebin(scattering, native_energy_edges(), ENERGY), native_q_edges(), Q, axis=0)
-    query = spectrum(values, temperature=600.0)
+    return spectrum(values, temperature=600.0)
+
+
+def test_the_best_are_compared_again_with_many_phonons(library):
+    query = warm_silicon(library)
     by_codes = {match.id: match for match in search(query, library=library.path, top=4).matches}
     again = search(query, library=library.path, refine=4).matches
     assert again[0].id == SILICON.id
@@ -256,6 +261,18 @@ def test_the_best_are_compared_again_with_many_phonons(library):
     assert {match.id for match in again} == set(by_codes)
     assert SILICON.id not in by_codes or by_codes[SILICON.id].score < 0.99
     assert len(search(query, library=library.path, refine=3).matches) == 3
+
+
+def test_a_result_without_many_phonons_is_compared_with_maps_without_them(library):
+    query = warm_silicon(library, one_phonon=True)
+    with_many = search(query, library=library.path, refine=4).matches[0]
+    query.attrs["one_phonon"] = 1
+    without = search(query, library=library.path, refine=4).matches[0]
+    assert (without.id, without.score) == (SILICON.id, pytest.approx(1.0, abs=1e-6))
+    assert with_many.score < 0.99
+    options = {"kinds": ("powder",), "emax": 60.0, "de": 1.0}
+    results = (inscape.simulate(library.force_constants(SILICON.id), multiphonon=m, **options) for m in (False, True))
+    assert [container(result).attrs["one_phonon"] for result in results] == [1, 0]
 
 
 # ---------------------------------------------------------------------------------------- index and libraries

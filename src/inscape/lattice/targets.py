@@ -19,6 +19,9 @@ from inscape.units import signed_energies
 
 Array = NDArray[np.floating]
 
+MOST_SCREENING = 1000.0
+"""A dielectric tensor with a larger value is that of a metal, whose Born charges mean nothing."""
+
 
 @dataclass(frozen=True, eq=False)
 class DynamicsTargets:
@@ -27,7 +30,7 @@ class DynamicsTargets:
     ``targets`` (n_pairs, 3, 3), eV/Å², where ``known`` (n_pairs,): where the supercell holds one image of the pair that
     is nearest. ``q`` (n_q, 3), Cartesian, 1/Å, commensurate with the supercell, the first Γ; there ``energies`` (n_q,
     n_modes), meV, negative where imaginary, ``modes`` (n_q, n_modes, n_modes) in columns, and ``short``, the dynamical
-    matrices, eV/Å²/u. Where there are Born charges, targets and matrices are without the dipoles of
+    matrices, eV/Å²/u. Where there are Born charges (not of a metal), targets and matrices are without the dipoles of
     `screened_splitting`, and ``born`` and ``dielectric`` are not empty.
     """
 
@@ -65,7 +68,7 @@ class DynamicsTargets:
         total = short = np.asarray(get_dynamical_matrices_at_qpoints(whole, q))
         charges = np.empty((0, 3, 3)), np.empty((0, 3))
         compact = np.asarray(matrix.force_constants)
-        if isinstance(matrix, DynamicalMatrixGL):
+        if isinstance(matrix, DynamicalMatrixGL) and _insulates(matrix.dielectric_constant):
             charges = np.asarray(matrix.born), np.asarray(matrix.dielectric_constant)
             splitting = screened_splitting(primitive.cell, charges[1])
             short = total - dipole_matrices(matrix, q, np.zeros_like(q), splitting)
@@ -87,6 +90,10 @@ class DynamicsTargets:
             born=charges[0].astype(np.float32),
             dielectric=charges[1].astype(np.float32),
         )
+
+
+def _insulates(dielectric: Array) -> bool:
+    return bool(np.linalg.eigvalsh(dielectric).max() < MOST_SCREENING)
 
 
 def _nearest_images(matrix: DynamicalMatrix, compact: Array) -> dict[tuple[int, ...], Array]:

@@ -32,7 +32,7 @@ GROUPS = 8
 PER_GROUP = 45
 """Most groups along either measure, and about how many bins each has to hold."""
 
-DRAWS = 4
+DRAWS = 12
 
 RIDGE = 0.01
 """Of the mean diagonal element, added to the normal equations."""

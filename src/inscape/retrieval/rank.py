@@ -26,8 +26,8 @@ from inscape.spectra import centres
 
 Array = NDArray[np.floating]
 
-EXPECTING = 100
-"""Crystals that fit best, from which counts are expected."""
+EXPECTING, EXPECTING_WHOLE = 30, 2
+"""Crystals that fit best, from which counts are expected: by their codes, and by their whole maps."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -94,13 +94,20 @@ def fit(index: Index, measured: Measurement, *, background: bool = False, stretc
     found = _fit(decoders, measured, smooth)
     if measured.q_edges is None:
         return found
-    return _fit(decoders, measured.with_counts_expected(_expected(found, smooth)), smooth)
+    return _fit(decoders, measured.with_counts_expected(_expected(found, smooth, EXPECTING)), smooth)
 
 
 def refit(found: Fit, reduced: Array, *, background: bool = False) -> Fit:
-    """Fit whole reduced maps on native grids, shape (n, n_q, n_energy), with the weights and factors of another fit."""
+    """Fit whole reduced maps on native grids, shape (n, n_q, n_energy), with the factors of another fit.
+
+    Its weights are used first; then those of the counts expected from the maps that fit best, for a bin in which one of
+    two like crystals scatters and the other doesn't tells them apart only if it is known to be dark.
+    """
     decoders = {factor: whole_decoder(reduced, found.measured, factor) for factor in found.decoders}
-    return _fit(decoders, found.measured, _background(found.measured, background))
+    smooth = _background(found.measured, background)
+    first = _fit(decoders, found.measured, smooth)
+    expected = _expected(first, smooth, EXPECTING_WHOLE)
+    return _fit(decoders, found.measured.with_counts_expected(expected), smooth)
 
 
 def fitted(found: Fit, number: int, *, background: bool = False) -> Array:
@@ -139,9 +146,9 @@ def _explained(one: Decoder, measured: Measurement, smooth: Array, inverse: Arra
     return along * scale, scale
 
 
-def _expected(found: Fit, smooth: Array) -> Array:
-    """Mean of the crystals that fit best, as it fits with the background, shape (n_q, n_energy); not negative."""
-    best = found.order[:EXPECTING]
+def _expected(found: Fit, smooth: Array, number: int) -> Array:
+    """Mean of so many that fit best, as it fits with the background, shape (n_q, n_energy); not negative."""
+    best = found.order[:number]
     mean = np.zeros(found.measured.values.shape)
     for factor, one in found.decoders.items():
         rows = best[found.stretch[best] == factor]

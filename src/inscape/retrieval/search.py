@@ -138,7 +138,7 @@ def search(
         Whose resolution the spectrum has, if the file does not say.
     refine
         Compare a powder map once more with so many of the best, by their whole maps in ``library`` and scattering by
-        many phonons; only these are listed.
+        many phonons (unless the query is a result without them); only these are listed.
 
     Raises
     ------
@@ -170,7 +170,8 @@ def search(
     found = fit(where, measured, background=background, stretches=factors.tolist())
     if library is not None and refine and measured.q_edges is not None:
         where = where.take(found.order[:refine])
-        maps = whole_maps(Library(library), where.ids, measured.temperature)
+        one_phonon = bool(spectrum.attrs.get("one_phonon", False))
+        maps = whole_maps(Library(library), where.ids, measured.temperature, one_phonon=one_phonon)
         found = refit(found, maps, background=background)
     return _ranked(where, found, top, background, notes)
 
@@ -206,7 +207,8 @@ def container(prediction: Prediction, kind: str | None = None) -> xr.Dataset:
     found = xr.Dataset({"intensity": (dims, values), "energy_edges": ("energy_edge", data["energy_edges"].values)})
     if name != "dos":
         found["q_edges"] = ("q_edge", data["q_edges"].values)
-    found.attrs = {"temperature_K": data.attrs["temperature_K"]}
+    one_phonon = int("multiphonon_order" not in data.attrs)
+    found.attrs = {"temperature_K": data.attrs["temperature_K"], "one_phonon": one_phonon}
     setting = Setting.of_attributes(data.attrs)
     if name == "instrument_map" and setting is not None:
         fixed = "incident_energy_meV" if setting.kind == "direct" else "final_energy_meV"

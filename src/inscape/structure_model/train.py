@@ -38,10 +38,17 @@ from inscape.training import (
 MOST_KNOWN = 20_000
 """Training crystals, evenly taken from all, that novelty is measured against."""
 
+OF_FORCE_CONSTANTS = ("force-constants", "charges")
+"""Kinds that learn from archives, not from spectra."""
 
-def training_ids(library: Library, max_atoms: int) -> tuple[list[str], list[str]]:
-    """Ids of clean training crystals: to learn from, and (by chemical system) to tune on."""
-    parts = [library.select("train", max_atoms=max_atoms, tuning=tuning) for tuning in (False, True)]
+
+def training_ids(library: Library, max_atoms: int, *, unstable: bool = False) -> tuple[list[str], list[str]]:
+    """Ids of clean training crystals: to learn from, and (by chemical system) to tune on.
+
+    ``unstable`` adds those that are not dynamically clean to the former.
+    """
+    learn = library.select("train", clean=not unstable, max_atoms=max_atoms, tuning=False)
+    parts = learn, library.select("train", max_atoms=max_atoms, tuning=True)
     if not all(parts):
         raise DataError(
             f"{library.path}: {len(parts[0])} crystals to learn from and {len(parts[1])} to tune on; both are needed: "
@@ -147,6 +154,7 @@ def train_structure(
     weight_decay: float = 0.05,
     epochs: int = 40,
     max_atoms: int = 40,
+    unstable: bool = False,
     precision: str = "float32",
     random_state: int = 0,
     archives: str | Path | None = None,
@@ -173,6 +181,9 @@ def train_structure(
         Of the network; for "e3nn" channels of each rank and gated convolutions.
     n_components
         Length of the code ("crystal" only; the powder code has the autoencoder's).
+    unstable
+        Learn from crystals that are not dynamically clean, too ("force-constants" and "charges", which they have like
+        any other). The crystals to tune on are clean.
     precision
         "bfloat16" multiplies matrices in that shorter type, which is faster where the processor can (`fit_network`).
     archives
@@ -180,23 +191,29 @@ def train_structure(
     start
         Weights of the same kind to go on from, instead of random ones.
     beside
-        Weights of the same kind and shape, trained before on the same crystals, whose networks stand in the file before
-        the new ones: so an ensemble grows.
+        Weights of the same kind and shape, trained before on the same crystals or more, whose networks stand in the
+        file before the new ones: so an ensemble grows.
     """
     name = kind if backbone == "features" else f"{kind}-{backbone}"
     if name not in TASKS:
         raise DataError(
             f"kind = {kind!r} with the backbone {backbone!r}; expected one of {', '.join(TASKS)} (kind, and backbone)"
         )
+    if unstable and name not in OF_FORCE_CONSTANTS:
+        raise DataError(
+            f"unstable = true with kind = {kind!r}: crystals that are not dynamically clean have no spectra to learn "
+            f"from; expected one of {', '.join(OF_FORCE_CONSTANTS)}"
+        )
     source = Library(library)
-    learn, tune = training_ids(source, max_atoms)
+    learn, tune = training_ids(source, max_atoms, unstable=unstable)
     path = Path(output) if output is not None else WEIGHTS / f"structure-{name}.safetensors"
     checkpoints = [Path(f"{path}.{member}.checkpoint") for member in range(members)]
     task = TASKS[name](width, depth, n_components, path.parent)
     task.prepare(source, learn + tune, archives, crystal_bar(progress, "features and targets"))
     training, tuning = (task.samples(source, ids) for ids in (learn, tune))
     begun = load_weights(start, class_name=f"structure-{name}")[0] if start is not None else {}
-    tensors, first, losses = _trained_before(beside, name, task.parameters, training.names + tuning.names)
+    names = training.names + tuning.names
+    tensors, first, losses, ids = _trained_before(beside, name, task.parameters, names)
     for member in range(members):
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(random_state + member)
@@ -233,10 +250,10 @@ def train_structure(
         class_name=f"structure-{name}",
         parameters={"members": first + members, **task.parameters},
         grids={"energy_edges": {"values": native_energy_edges().tolist(), "unit": "meV"}},
-        data_digest=names_digest(training.names + tuning.names),
-        ids=training.names + tuning.names,
+        data_digest=names_digest(ids),
+        ids=ids,
         seed=random_state,
-        extra={"tuning_loss": losses, "n_learn": len(training)},
+        extra={"tuning_loss": losses, "n_learn": len(ids) - len(tuning)},
     )
     save_weights(path, tensors, header, dtype=torch.int8)
     if minutes is None:
@@ -246,25 +263,26 @@ def train_structure(
 
 def _trained_before(
     path: str | Path | None, name: str, parameters: dict[str, Any], names: Sequence[str]
-) -> tuple[dict[str, Tensor], int, list[float]]:
-    """Tensors of the networks in a file, their number, and their losses on the tuning crystals; nothing of no file.
+) -> tuple[dict[str, Tensor], int, list[float], list[str]]:
+    """Tensors of the networks in a file, their number, their losses on the tuning crystals, and the ids of all crystals
+    learned from, these or others; of no file, no networks.
 
     Raises
     ------
     DataError
-        They are of another shape, or learned from other crystals.
+        They are of another shape, or did not learn from all the crystals that those beside them learn from.
     """
     if path is None:
-        return {}, 0, []
+        return {}, 0, [], list(names)
     tensors, header = load_weights(path, class_name=f"structure-{name}")
     shape = dict(header.parameters)
     number = shape.pop("members")
-    if shape != parameters or set(header.ids) != set(names):
+    if shape != parameters or not set(header.ids) >= set(names):
         raise DataError(
             f"{path} holds networks of {shape} that learned from {len(header.ids)} crystals; those beside it are of "
             f"{parameters} and learn from {len(names)}: train both alike"
         )
-    return tensors, number, list(header.extra["tuning_loss"])
+    return tensors, number, list(header.extra["tuning_loss"]), list(header.ids)
 
 
 def _forget(checkpoints: Sequence[Path]) -> None:
