@@ -16,6 +16,7 @@ from collections import defaultdict
 from pathlib import Path
 
 import numpy as np
+from scipy.stats import spearmanr
 
 from inscape import intervals
 from inscape.evaluation import dos_record, plane_record, powder_record, read_truth, systems_in, twins_in
@@ -65,7 +66,7 @@ def main() -> None:
         inside.append(held)
         if number % 20 == 0:
             print(f"{number} of {len(ids)}", flush=True)
-    print(table(records) + "\n\n" + groups(records))
+    print(table(records) + "\n\n" + groups(records) + "\n\n" + trust(records))
     if all(inside):
         print("\n" + intervals.table(inside, [record["novelty"] for record in records]))
     if options.output:
@@ -82,6 +83,7 @@ def compare(
     record = {"n_atoms": truth.crystal.n_atoms, "has_born": float(truth.has_born), **foretold.seconds}
     record |= {"novelty": foretold.novelty, "disagreement": foretold.disagreement, "imaginary": spectra.imaginary}
     record["stabilised"] = foretold.stabilised
+    record["expected W1"] = model.doubts.expected_error(foretold, ("dos",)).get("dos_w1_meV", np.nan)
     record |= {f"dos {key}": value for key, value in dos_record(truth, spectra.partial_dos).items()}
     record["mean energy, signed"] = foretold.mean_energy - mean_energy(
         truth.partial_dos.sum(axis=0), native_energy_edges()
@@ -115,6 +117,17 @@ def groups(records: list[dict[str, float]]) -> str:
         cells = (f"{np.mean(values):.3f} / {np.median(values):.3f}" for values in columns)
         lines.append(f"| {title} | {len(some)} | " + " | ".join(cells) + " |")
     return "\n".join(lines)
+
+
+def trust(records: list[dict[str, float]]) -> str:
+    """Rank correlations of what tells where to trust with what is wrong."""
+    signs, wrong = ("novelty", "disagreement", "expected W1"), ("dos W1", "plane cut cosine")
+    columns = {key: [record[key] for record in records] for key in signs + wrong}
+    return "\n".join(
+        f"rank correlation of {sign} with {key}: {spearmanr(columns[sign], columns[key])[0]:.2f}"
+        for sign in signs
+        for key in wrong
+    )
 
 
 def table(records: list[dict[str, float]]) -> str:
