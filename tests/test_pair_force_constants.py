@@ -362,13 +362,11 @@ def test_unstable_crystals_are_learned_from_only_if_asked(library, archives, pre
     flags = {name: replace(entry, clean=name != one) for name, entry in entries.items()}
     monkeypatch.setattr(Library, "entries", flags)
     options = {"kind": "force-constants", "width": 8, "depth": 1, "epochs": 1, "archives": archives}
-    found = {}
-    for unstable in (False, True):
-        path = tmp_path / f"{unstable}.safetensors"
+    paths = {unstable: tmp_path / f"{unstable}.safetensors" for unstable in (False, True)}
+    for unstable, path in paths.items():
         train_structure(library.path, output=path, unstable=unstable, **options)
-        found[unstable] = set(load_weights(path)[1].ids)
+    found = {unstable: set(load_weights(path)[1].ids) for unstable, path in paths.items()}
     assert found[True] - found[False] == {one}
-    paths = {unstable: tmp_path / f"{unstable}.safetensors" for unstable in found}
     train_structure(library.path, output=tmp_path / "both", beside=paths[True], **options)
     assert set(load_weights(tmp_path / "both")[1].ids) == found[True]
     with pytest.raises(DataError, match="train both alike"):
@@ -376,8 +374,9 @@ def test_unstable_crystals_are_learned_from_only_if_asked(library, archives, pre
     monkeypatch.setattr(Library, "entries", flags | {other: replace(entries[other], clean=False)})
     with pytest.raises(DataError, match="and 0 to tune on"):  # there is one, now unstable
         training_ids(Library(library.path), 40, unstable=True)
-    with pytest.raises(DataError, match="no spectra to learn from"):
-        train_structure(library.path, kind="dos", unstable=True, output=tmp_path / "x")
+    for kind in ("dos", "charges"):
+        with pytest.raises(DataError, match="no spectra to learn from"):
+            train_structure(library.path, kind=kind, unstable=True, output=tmp_path / "x")
 
 
 def test_charges_are_learned(prepared):

@@ -38,9 +38,6 @@ from inscape.training import (
 MOST_KNOWN = 20_000
 """Training crystals, evenly taken from all, that novelty is measured against."""
 
-OF_FORCE_CONSTANTS = ("force-constants", "charges")
-"""Kinds that learn from archives, not from spectra."""
-
 
 def training_ids(library: Library, max_atoms: int, *, unstable: bool = False) -> tuple[list[str], list[str]]:
     """Ids of clean training crystals: to learn from, and (by chemical system) to tune on.
@@ -182,8 +179,8 @@ def train_structure(
     n_components
         Length of the code ("crystal" only; the powder code has the autoencoder's).
     unstable
-        Learn from crystals that are not dynamically clean, too ("force-constants" and "charges", which they have like
-        any other). The crystals to tune on are clean.
+        Learn from crystals that are not dynamically clean, too ("force-constants" only, which they have like any
+        other). The crystals to tune on are clean.
     precision
         "bfloat16" multiplies matrices in that shorter type, which is faster where the processor can (`fit_network`).
     archives
@@ -199,10 +196,10 @@ def train_structure(
         raise DataError(
             f"kind = {kind!r} with the backbone {backbone!r}; expected one of {', '.join(TASKS)} (kind, and backbone)"
         )
-    if unstable and name not in OF_FORCE_CONSTANTS:
+    if unstable and name != "force-constants":
         raise DataError(
             f"unstable = true with kind = {kind!r}: crystals that are not dynamically clean have no spectra to learn "
-            f"from; expected one of {', '.join(OF_FORCE_CONSTANTS)}"
+            "from, and metals among them no charges; expected kind = 'force-constants'"
         )
     source = Library(library)
     learn, tune = training_ids(source, max_atoms, unstable=unstable)
