@@ -6,10 +6,12 @@ import torch
 from ase.build import bulk
 from scipy.spatial.transform import Rotation
 
-from crystals import QUARTZ
+from crystals import MATERIALS, QUARTZ
 from inscape.errors import StructureError, WeightsError
 from inscape.potentials import N_FEATURES, NequixFeatures, engine
-from inscape.potentials.nequix import coupling, paths, read_nqx, spherical_harmonics
+from inscape.potentials.harmonics import coupling, paths, spherical_harmonics
+from inscape.potentials.images import Images
+from inscape.potentials.nequix import read_nqx
 from inscape.structures import Crystal, read_structure
 from inscape.testing import check_engine
 
@@ -62,6 +64,25 @@ def test_features_turn_with_the_crystal_and_do_not_depend_on_the_cell():
     torch.testing.assert_close(two.invariants[9:], one.invariants, rtol=1e-3, atol=2e-4)
     vectors = one.tensors[0].numpy().swapaxes(1, 2) @ TURN.T
     np.testing.assert_allclose(other.tensors[0].numpy().swapaxes(1, 2), vectors, atol=2e-4)
+
+
+@pytest.mark.parametrize(("material", "n_sources"), list(zip(MATERIALS, (2, 1, 2, 2, 3), strict=True)))
+def test_features_by_symmetry_are_those_of_every_atom(monkeypatch, material, n_sources):
+    crystal = read_structure(material.atoms)
+    (found,) = NequixFeatures()([crystal])
+    assert len(Images.by_symmetry([crystal]).sources) == n_sources
+    one_by_one = np.eye(3)[None], np.arange(crystal.n_atoms)[None]
+    monkeypatch.setattr("inscape.potentials.images.operations", lambda crystal: one_by_one)
+    (expected,) = NequixFeatures()([crystal])
+    for ours, theirs in zip((found.invariants, *found.tensors), (expected.invariants, *expected.tensors), strict=True):
+        torch.testing.assert_close(ours, theirs, rtol=1e-4, atol=1e-4)
+
+
+def test_features_of_a_batch_are_those_of_each():
+    crystals = [read_structure(m.atoms) for m in MATERIALS]
+    together = NequixFeatures()(crystals)
+    for crystal, found in zip(crystals, together, strict=True):
+        torch.testing.assert_close(found.invariants, NequixFeatures()([crystal])[0].invariants, rtol=1e-4, atol=1e-4)
 
 
 def raw(lattice, positions, numbers):

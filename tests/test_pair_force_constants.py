@@ -15,7 +15,7 @@ from inscape import predict
 from inscape.cli import app
 from inscape.errors import DataError, LibraryError
 from inscape.lattice import DynamicsTargets, from_pairs, modes_at, read_force_constants, stabilised, write_phonopy
-from inscape.lattice.dipoles import commensurate_points, dipole_matrices, screened_splitting
+from inscape.lattice.dipoles import Dipoles, commensurate_points, dipole_matrices, screened_splitting
 from inscape.library import Library
 from inscape.potentials import N_FEATURES, neighbours
 from inscape.potentials.nequix import CUTOFF
@@ -149,7 +149,8 @@ def test_modes_are_those_of_the_pairs_and_dipoles(polar):
     ).numpy()
     if charges is not None:
         splitting = screened_splitting(c.lattice, charges["dielectric"])
-        matrices = matrices + dipole_matrices(found.phonopy.dynamical_matrix, q, np.zeros_like(q), splitting)
+        dipoles = Dipoles.within(found.phonopy.dynamical_matrix)
+        matrices = matrices + dipole_matrices(dipoles, q, np.zeros_like(q), splitting)
     expected = np.sqrt(np.linalg.eigvalsh(matrices)) * MODE_ENERGY
     np.testing.assert_allclose(np.sort(modes_at(found, q, np.ones(2)).energies, axis=1), expected, atol=2e-3)
 

@@ -7,15 +7,19 @@ from functools import cache
 import numpy as np
 import pytest
 from ase.build import make_supercell
+from phonopy.harmonic.dynamical_matrix import get_dynamical_matrices_at_qpoints
 from scipy.spatial.transform import Rotation
 
 import crystals
+import inscape.lattice.fourier as fourier
 import inscape.scattering.powder as powder
 import inscape.scattering.products as products
 import inscape.scattering.wave_vectors as wave_vectors
 from crystals import BRUCITE, MATERIALS, NACL, QUARTZ, SILICON, UNSTABLE, ZINC_OXIDE
 from inscape.errors import GridError
 from inscape.lattice import modes_at, modes_on_mesh
+from inscape.lattice.dipoles import dynamical_matrices, short_range
+from inscape.lattice.fourier import LatticeSum
 from inscape.scattering import (
     PlaneGrid,
     ReciprocalGrid,
@@ -247,6 +251,35 @@ def test_an_offset_moves_the_origin_of_a_plane():
     one = plane_map(fc, PlaneGrid(((1, 0, 0), (0, 1, 0)), h, k), EDGES, lengths, tensors)
     other = plane_map(fc, PlaneGrid(((1, 0, 0), (0, 1, 0)), h - 2, k, origin=(2, 0, 0)), EDGES, lengths, tensors)
     np.testing.assert_allclose(one, other, rtol=1e-9, atol=1e-12)
+
+
+# ---- dynamical matrices
+
+
+@pytest.mark.parametrize("name", [*(m.name for m in MATERIALS), "wang"])
+def test_dynamical_matrices_are_those_of_phonopy(name):
+    ph = crystals.force_constants_of(BY_NAME.get(name, ZINC_OXIDE)).phonopy
+    if name == "wang":
+        ph.nac_params = {**ph.nac_params, "method": "wang"}
+    q = np.random.default_rng(5).uniform(-0.5, 0.5, (40, 3))
+    matrix = ph.dynamical_matrix
+    short = LatticeSum(short_range(matrix))
+    np.testing.assert_allclose(
+        dynamical_matrices(matrix, short, q, np.zeros_like(q)), get_dynamical_matrices_at_qpoints(matrix, q), atol=1e-6
+    )
+
+
+@pytest.mark.parametrize("size", [1, 10**9])
+def test_sums_over_the_lattice_do_not_depend_on_blocks(monkeypatch, size):
+    matrix = force_constants_of(SILICON).phonopy.dynamical_matrix
+    q = np.random.default_rng(5).uniform(-0.5, 0.5, (7, 3))
+    expected = LatticeSum(matrix)(q)
+    monkeypatch.setattr(fourier, "BLOCK_BYTES", size)
+    monkeypatch.setattr(fourier, "LEAST", 2)
+    found = LatticeSum(matrix)(q)
+    np.testing.assert_allclose(found, expected, atol=1e-13)
+    np.testing.assert_allclose(found, found.conj().transpose(0, 2, 1), atol=1e-13)
+    assert LatticeSum(matrix)(np.zeros((0, 3))).shape == (0, 6, 6)
 
 
 # ---- Γ

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import spglib
 from ase import Atoms
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
 from inscape.cells.cell import Cell, checked_cell, one_line, wrapped
 from inscape.cells.files import FORMATS, cell_of_file, cell_of_text, structure_files
@@ -41,6 +41,9 @@ MAX_ATOMS = 200
 
 SYMPREC = 1e-4
 """Tolerance of the symmetry search, Å."""
+
+SAME_PLACE = 1e-5
+"""Tolerance of the operations that take atoms to atoms, Å: where they are used, nothing may change."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -248,6 +251,28 @@ def laue_rotations(crystal: Crystal) -> IntArray:
     return np.unique(np.concatenate([crystal.rotations, -crystal.rotations]), axis=0)
 
 
+def operations(crystal: Crystal) -> tuple[NDArray[np.float64], IntArray]:
+    """Operations of the space group, without repetition by lattice translations, in the Cartesian frame.
+
+    Returns
+    -------
+    rotations
+        Shape (n, 3, 3).
+    permutations
+        Shape (n, n_atoms): which atom each operation takes to the place of an atom.
+    """
+    found = _ask_spglib("get_symmetry", crystal, SAME_PLACE)
+    turns = np.asarray(found["rotations"], dtype=np.float64)
+    moved = np.einsum("dx,gyx->gdy", crystal.positions, turns) + np.asarray(found["translations"])[:, None]
+    permutations = np.empty(moved.shape[:2], dtype=np.int64)
+    for number, places in enumerate(moved):
+        difference = places - crystal.positions[:, None]
+        distance = np.linalg.norm((difference - np.rint(difference)) @ crystal.lattice, axis=-1)
+        permutations[number] = distance.argmin(axis=1)
+    to_cartesian = np.asarray(crystal.lattice.T, dtype=np.float64)
+    return to_cartesian @ turns @ np.linalg.inv(to_cartesian), permutations
+
+
 # ---- reading ----
 
 
@@ -417,7 +442,7 @@ def _standard_lattice(cell: Cell, symprec: float, *, to_primitive: bool) -> Floa
     return np.asarray(standard[0], dtype=np.float64)
 
 
-def _ask_spglib(function: str, cell: Cell, symprec: float, **options: bool) -> Any:
+def _ask_spglib(function: str, cell: Cell | Crystal, symprec: float, **options: bool) -> Any:
     """Result of a function of spglib, which reports failure by None or an exception, by version and settings."""
     question = (cell.lattice, cell.positions, _kinds(cell))
     try:

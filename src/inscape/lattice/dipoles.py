@@ -12,7 +12,9 @@ of 10 to 30 atoms modes are then off by 0.01 to 1 meV. `ewald_splitting` chooses
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from functools import partial
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,7 +25,10 @@ from phonopy.harmonic.dynamical_matrix import (
     get_dynamical_matrices_at_qpoints,
 )
 from phonopy.harmonic.dynmat_to_fc import DynmatToForceConstants
+from phonopy.structure.atoms import PhonopyAtoms
 from phonopy.structure.brillouin_zone import BrillouinZone
+
+from inscape.lattice.fourier import LatticeSum
 
 BLOCK = 64
 """Wave vectors at a time: few, so that their arrays stay in the cache."""
@@ -91,6 +96,35 @@ def _splitting(smearing: float, primitive: NDArray[np.float64], dielectric: NDAr
     return {"Lambda": float(smearing), "G_cutoff": float(cutoff)}
 
 
+@dataclass(frozen=True, eq=False)
+class Dipoles:
+    """What the sum over dipoles is made of.
+
+    Basis vectors of the ``supercell`` in rows, (3, 3), Å; the ``primitive`` cell and the ``masses`` of its atoms, u;
+    ``born`` charges (n_atoms, 3, 3) and ``dielectric`` (3, 3); ``factor``, e²/4πε₀ in eV Å as of phonopy.
+    """
+
+    supercell: NDArray[np.float64]
+    primitive: PhonopyAtoms
+    masses: NDArray[np.float64]
+    born: NDArray[np.float64]
+    dielectric: NDArray[np.float64]
+    factor: float
+
+    @classmethod
+    def of(cls, matrix: DynamicalMatrix, charges: Mapping[str, Any]) -> Dipoles:
+        """Of charges, as phonopy's ``nac_params``, in the cells of its dynamical matrix."""
+        born, dielectric = np.asarray(charges["born"]), np.asarray(charges["dielectric"])
+        masses = matrix.normalization_masses
+        return cls(matrix.supercell.cell, matrix.primitive, masses, born, dielectric, float(charges["factor"]))
+
+    @classmethod
+    def within(cls, matrix: DynamicalMatrixGL) -> Dipoles:
+        """Of the charges that phonopy's dynamical matrix holds."""
+        factor = matrix.nac_factor * matrix.primitive.volume / (4 * np.pi)
+        return cls.of(matrix, {"born": matrix.born, "dielectric": matrix.dielectric_constant, "factor": factor})
+
+
 def short_range(matrix: DynamicalMatrix) -> DynamicalMatrix:
     """What is left of the lattice dynamics without the sum over dipoles, as short-range force constants.
 
@@ -106,10 +140,10 @@ def short_range(matrix: DynamicalMatrix) -> DynamicalMatrix:
     """
     if not isinstance(matrix, DynamicalMatrixGL):
         return matrix
-    whole = DynamicalMatrix(matrix.supercell, matrix.primitive, matrix.force_constants)
+    whole, dipoles = LatticeSum(matrix), Dipoles.within(matrix)
 
     def matrices(q: NDArray[np.float64]) -> NDArray[np.complex128]:
-        return np.asarray(get_dynamical_matrices_at_qpoints(whole, q)) - dipole_matrices(matrix, q, np.zeros_like(q))
+        return whole(q) - dipole_matrices(dipoles, q, np.zeros_like(q))
 
     return DynamicalMatrix(matrix.supercell, matrix.primitive, from_commensurate(matrix, matrices))
 
@@ -119,10 +153,16 @@ def commensurate_points(matrix: DynamicalMatrix) -> NDArray[np.float64]:
 
     Shape (n_q, 3), fractions of the primitive reciprocal lattice.
     """
-    points = DynmatToForceConstants(matrix.primitive, matrix.supercell, is_full_fc=False).commensurate_points
+    return np.asarray(_inverse(matrix).commensurate_points)
+
+
+def _inverse(matrix: DynamicalMatrix) -> DynmatToForceConstants:
+    """phonopy's way from dynamical matrices back to force constants, with its wave vectors in the first zone."""
+    found = DynmatToForceConstants(matrix.primitive, matrix.supercell, is_full_fc=False)
     zone = BrillouinZone(np.asarray(np.linalg.inv(matrix.primitive.cell), dtype=np.float64))
-    zone.run(points)
-    return np.array([nearest[0] for nearest in zone.shortest_qpoints])
+    zone.run(found.commensurate_points)
+    found.commensurate_points = np.array([nearest[0] for nearest in zone.shortest_qpoints])
+    return found
 
 
 def from_commensurate(
@@ -138,8 +178,7 @@ def from_commensurate(
         Gives those at the wave vectors that are commensurate with the supercell, each in the first Brillouin zone, for
         which sums over dipoles are made; shape (n_q, 3) in fractions of the reciprocal lattice.
     """
-    back = DynmatToForceConstants(matrix.primitive, matrix.supercell, is_full_fc=False)
-    back.commensurate_points = commensurate_points(matrix)
+    back = _inverse(matrix)
     back.dynamical_matrices = list(matrices(back.commensurate_points))
     back.run()
     assert back.force_constants is not None
@@ -147,7 +186,7 @@ def from_commensurate(
 
 
 def dynamical_matrices(
-    matrix: DynamicalMatrix, short: DynamicalMatrix, q: NDArray[np.float64], directions: NDArray[np.float64]
+    matrix: DynamicalMatrix, short: LatticeSum, q: NDArray[np.float64], directions: NDArray[np.float64]
 ) -> NDArray[np.complex128]:
     """Dynamical matrices at wave vectors within the first Brillouin zone, as phonopy's own function gives them.
 
@@ -156,7 +195,7 @@ def dynamical_matrices(
     matrix
         phonopy's dynamical matrix, with Born charges or without.
     short
-        The same without its sum over dipoles, from `short_range`.
+        The sum over the force constants that are left without dipoles, those of `short_range`.
     q
         Shape (n_q, 3), fractions of the primitive reciprocal lattice.
     directions
@@ -168,12 +207,13 @@ def dynamical_matrices(
     NDArray
         Shape (n_q, 3 n_atoms, 3 n_atoms), eV/Å²/u.
     """
-    found = np.asarray(get_dynamical_matrices_at_qpoints(short, q))
     if isinstance(matrix, DynamicalMatrixGL):
-        found += dipole_matrices(matrix, q, directions)
-    elif isinstance(matrix, DynamicalMatrixNAC):
+        return short(q) + dipole_matrices(Dipoles.within(matrix), q, directions)
+    if isinstance(matrix, DynamicalMatrixNAC):
+        found = np.asarray(get_dynamical_matrices_at_qpoints(matrix, q))
         _approach_gamma(found, matrix, q, directions)
-    return found
+        return found
+    return short(q)
 
 
 def _approach_gamma(
@@ -190,7 +230,7 @@ def _approach_gamma(
 
 
 def dipole_matrices(
-    matrix: DynamicalMatrixGL,
+    dipoles: Dipoles,
     q: NDArray[np.float64],
     directions: NDArray[np.float64],
     splitting: Mapping[str, float] | None = None,
@@ -202,20 +242,20 @@ def dipole_matrices(
     q, directions
         As of `dynamical_matrices`.
     splitting
-        That of `ewald_splitting` for the supercell of the matrix unless given.
+        That of `ewald_splitting` for the supercell unless given.
 
     Returns
     -------
     NDArray
         Shape (n_q, 3 n_atoms, 3 n_atoms), eV/Å²/u.
     """
-    split = splitting or ewald_splitting(matrix.supercell.cell, matrix.primitive.cell, matrix.dielectric_constant)
-    n_atoms = len(matrix.primitive)
+    split = splitting or ewald_splitting(dipoles.supercell, dipoles.primitive.cell, dipoles.dielectric)
+    n_atoms = len(dipoles.primitive)
     first, second = np.triu_indices(n_atoms)
     none = np.zeros((1, 3))
-    sums = _dipole_sums(matrix, np.vstack([q, none]), np.vstack([directions, none]), (first, second), split)
-    roots = np.sqrt(matrix.normalization_masses)
-    charges = matrix.born / roots[:, None, None]
+    sums = _dipole_sums(dipoles, np.vstack([q, none]), np.vstack([directions, none]), (first, second), split)
+    roots = np.sqrt(dipoles.masses)
+    charges = dipoles.born / roots[:, None, None]
     contraction = np.stack([_pair_charges(charges[first], charges[second], a, b) for a, b in COMPONENTS], axis=-1)
     contraction[first == second] /= 2  # the two triangles share the diagonal
     blocks = (contraction @ sums.transpose(3, 1, 2, 0).reshape(len(first), 6, -1)).reshape(len(first), 3, 3, 2, -1)
@@ -229,7 +269,7 @@ def dipole_matrices(
 
 
 def _dipole_sums(
-    matrix: DynamicalMatrixGL,
+    dipoles: Dipoles,
     q: NDArray[np.float64],
     directions: NDArray[np.float64],
     pairs: tuple[NDArray[np.intp], NDArray[np.intp]],
@@ -245,10 +285,10 @@ def _dipole_sums(
     NDArray
         `COMPONENTS` of the tensors, real and imaginary parts, shape (n_q, 6, 2, n_pairs).
     """
-    steps = matrix.primitive.positions[pairs[0]] - matrix.primitive.positions[pairs[1]]
-    starts = q @ np.linalg.inv(matrix.primitive.cell).T
-    half = _half_of_lattice(matrix.primitive.cell, split["G_cutoff"])
-    terms = partial(_terms, matrix, split["Lambda"])
+    steps = dipoles.primitive.positions[pairs[0]] - dipoles.primitive.positions[pairs[1]]
+    starts = q @ np.linalg.inv(dipoles.primitive.cell).T
+    half = _half_of_lattice(dipoles.primitive.cell, split["G_cutoff"])
+    terms = partial(_terms, dipoles, split["Lambda"])
     found = np.zeros((len(q), 6, 2, len(steps)))
     found[:, :, 0] = terms(starts[:, None], directions)
     chunk = max(1, CHUNK_BYTES // (8 * (12 * BLOCK + 2 * len(steps))))
@@ -272,15 +312,15 @@ def _half_of_lattice(cell: NDArray[np.float64], cutoff: float) -> NDArray[np.flo
 
 
 def _terms(
-    matrix: DynamicalMatrixGL, smearing: float, k: NDArray[np.float64], directions: NDArray[np.float64]
+    dipoles: Dipoles, smearing: float, k: NDArray[np.float64], directions: NDArray[np.float64]
 ) -> NDArray[np.float64]:
     """K K exp(−K·ε·K/4Λ²)/(K·ε·K) for K of shape (n_q, n, 3), as `COMPONENTS`, shape (n_q, 6, n)."""
     zero = np.sum(k**2, axis=-1) < AT_GAMMA**2
     k = k.copy()
     k[zero] = directions[zero.nonzero()[0]]
-    metric = np.sum(k @ matrix.dielectric_constant * k, axis=-1)
+    metric = np.sum(k @ dipoles.dielectric * k, axis=-1)
     weight = np.where(zero, 1.0, np.exp(-metric / (4 * smearing**2)))
-    weight *= matrix.nac_factor / np.where(metric > 0, metric, np.inf)
+    weight *= 4 * np.pi * dipoles.factor / dipoles.primitive.volume / np.where(metric > 0, metric, np.inf)
     return np.stack([k[..., a] * k[..., b] * weight for a, b in COMPONENTS], axis=1)
 
 

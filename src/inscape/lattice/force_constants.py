@@ -13,9 +13,11 @@ from numpy.typing import NDArray
 from phonopy import Phonopy
 from phonopy.harmonic.dynamical_matrix import DynamicalMatrix
 from phonopy.structure.atoms import PhonopyAtoms
+from phonopy.structure.cells import Primitive
 
 from inscape.errors import ForceConstantsError
 from inscape.lattice.dipoles import ewald_splitting, short_range
+from inscape.lattice.fourier import LatticeSum
 from inscape.structures import Crystal
 
 COULOMB = 14.399652
@@ -58,6 +60,11 @@ class ForceConstants:
         """phonopy's dynamical matrix without the sum over dipoles, where there is one."""
         assert self.phonopy.dynamical_matrix is not None  # there are force constants
         return short_range(self.phonopy.dynamical_matrix)
+
+    @cached_property
+    def short_sum(self) -> LatticeSum:
+        """Dynamical matrices of ``short_range`` at any wave vectors."""
+        return LatticeSum(self.short_range)
 
     def with_isotopes(self, choice: Mapping[str | int, str | int]) -> ForceConstants:
         """The same force constants between other isotopes: masses change, and with them all modes.
@@ -133,7 +140,11 @@ class ForceConstants:
 
 
 def from_phonopy(
-    phonopy: Phonopy, *, isotopes: Iterable[int] | None = None, charges: Mapping[str, Any] | None = None
+    phonopy: Phonopy,
+    *,
+    crystal: Crystal | None = None,
+    isotopes: Iterable[int] | None = None,
+    charges: Mapping[str, Any] | None = None,
 ) -> ForceConstants:
     """Wrap a phonopy object that has force constants: make them compact, symmetric and sum-rule obeying.
 
@@ -141,6 +152,8 @@ def from_phonopy(
     ----------
     phonopy
         Its primitive cell is the crystal; masses are those it holds.
+    crystal
+        That crystal, where it is known already.
     isotopes
         Mass numbers of the atoms of the primitive cell, 0 for natural abundance; from the masses of hydrogen if left
         out.
@@ -168,8 +181,11 @@ def from_phonopy(
     if known:
         cells = phonopy.supercell.cell, phonopy.primitive.cell
         phonopy.nac_params = ewald_splitting(*cells, np.asarray(known["dielectric"])) | known
-    primitive = phonopy.primitive
-    crystal = None
+    return ForceConstants(crystal or _crystal_of(phonopy.primitive, isotopes), phonopy)
+
+
+def _crystal_of(primitive: Primitive, isotopes: Iterable[int] | None) -> Crystal:
+    """The crystal of phonopy's primitive cell."""
     for symprec in (1e-4, PHONOPY_SYMPREC, 1e-6):
         crystal = Crystal.from_cell(
             primitive.cell,
@@ -180,8 +196,7 @@ def from_phonopy(
             symprec=symprec,
         )
         if crystal.n_atoms == len(primitive):
-            return ForceConstants(crystal, phonopy)
-    assert crystal is not None
+            return crystal
     raise ForceConstantsError(
         f"phonopy's primitive cell has {len(primitive)} atoms, symmetry finds {crystal.n_atoms}: "
         "set PRIMITIVE_AXES to the primitive cell and try again"

@@ -12,7 +12,7 @@ from phonopy.physical_units import get_physical_units
 
 from inscape.lattice.dipoles import dynamical_matrices
 from inscape.lattice.force_constants import PHONOPY_SYMPREC, ForceConstants
-from inscape.structures import Crystal
+from inscape.structures import Crystal, operations
 from inscape.units import THZ, signed_energies
 
 BLOCK_BYTES = 64_000_000
@@ -90,7 +90,7 @@ def modes_at(
     share = np.full(len(q), 1.0 / len(q)) if weights is None else np.asarray(weights, dtype=float)
     dynamical_matrix = force_constants.phonopy.dynamical_matrix
     assert dynamical_matrix is not None  # there are force constants
-    short = force_constants.short_range
+    short = force_constants.short_sum
     unit = get_physical_units().DefaultToTHz * THZ  # phonopy's, so that modes are its own to the last digits
     towards = np.zeros_like(q) if directions is None else np.broadcast_to(np.asarray(directions, dtype=float), q.shape)
     energies = np.empty((len(q), 3 * n_atoms))
@@ -138,18 +138,3 @@ def modes_on_mesh(force_constants: ForceConstants, spacing: float) -> Modes:
     modes = modes_at(force_constants, q, weights / weights.sum())
     rotations, permutations = operations(crystal)
     return Modes(crystal, modes.q, modes.weights, modes.energies, modes.polarisations, rotations, permutations)
-
-
-def operations(crystal: Crystal) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
-    """Cartesian rotations, shape (n, 3, 3), and the permutations of atoms that go with them, as `Modes` has them."""
-    cell: Any = (crystal.lattice, crystal.positions, crystal.kinds)
-    found: Any = spglib.get_symmetry(cell, symprec=PHONOPY_SYMPREC)
-    to_cartesian = crystal.lattice.T
-    rotations, permutations = [], []
-    for rotation, translation in zip(found["rotations"], found["translations"], strict=True):
-        moved = crystal.positions @ rotation.T + translation
-        difference = moved[None] - crystal.positions[:, None]
-        distance = np.linalg.norm((difference - np.rint(difference)) @ crystal.lattice, axis=-1)
-        rotations.append(to_cartesian @ rotation @ np.linalg.inv(to_cartesian))
-        permutations.append(distance.argmin(axis=1))
-    return np.array(rotations), np.array(permutations)

@@ -8,11 +8,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from phonopy import Phonopy
-from phonopy.harmonic.dynamical_matrix import DynamicalMatrixGL
 from phonopy.structure.atoms import PhonopyAtoms
 from phonopy.structure.cells import Primitive
 
-from inscape.lattice.dipoles import dipole_matrices, ewald_splitting, from_commensurate, screened_splitting
+from inscape.lattice.dipoles import Dipoles, dipole_matrices, from_commensurate, screened_splitting
 from inscape.lattice.force_constants import ForceConstants, from_phonopy, new_phonopy
 from inscape.lattice.sum_rules import N_TWISTS, mended, violations
 from inscape.structures import Crystal
@@ -69,7 +68,7 @@ def from_pairs(
     stiffness = np.linalg.norm(tensors, axis=(1, 2))
     change = mended(pairs, vectors, reverse_pairs(pairs, vectors), stiffness, missed)
     phonopy.force_constants = _at_rest(whole - fold(change), own)
-    return from_phonopy(phonopy, isotopes=crystal.isotopes, charges=charges)
+    return from_phonopy(phonopy, crystal=crystal, charges=charges)
 
 
 def reverse_pairs(pairs: NDArray[np.integer], ways: Array) -> NDArray[np.int64]:
@@ -138,11 +137,8 @@ class _Folding:
 
 def _of_dipoles(phonopy: Phonopy, charges: Mapping[str, Any]) -> NDArray[np.float64]:
     """Compact force constants of the interaction of dipoles, shape (n_atoms, n_supercell, 3, 3)."""
-    cells = phonopy.supercell.cell, phonopy.primitive.cell
-    dielectric = np.asarray(charges["dielectric"])
-    parameters: Any = ewald_splitting(*cells, dielectric) | dict(charges)
-    phonopy.nac_params = parameters
     matrix = phonopy.dynamical_matrix
-    assert isinstance(matrix, DynamicalMatrixGL)
-    splitting = screened_splitting(cells[1], dielectric)
-    return from_commensurate(matrix, lambda q: dipole_matrices(matrix, q, np.zeros_like(q), splitting))
+    assert matrix is not None  # there are force constants
+    dipoles = Dipoles.of(matrix, charges)
+    splitting = screened_splitting(matrix.primitive.cell, dipoles.dielectric)
+    return from_commensurate(matrix, lambda q: dipole_matrices(dipoles, q, np.zeros_like(q), splitting))

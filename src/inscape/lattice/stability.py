@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from copy import copy
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from phonopy.harmonic.dynamical_matrix import DynamicalMatrix, get_dynamical_matrices_at_qpoints
 
 from inscape.lattice.dipoles import commensurate_points, from_commensurate
-from inscape.lattice.force_constants import ForceConstants, from_phonopy, new_phonopy
+from inscape.lattice.force_constants import ForceConstants, from_phonopy
+from inscape.lattice.fourier import LatticeSum
 from inscape.spectra import IMAGINARY_CUTOFF
 from inscape.units import MODE_ENERGY, signed_energies
 
@@ -46,19 +47,19 @@ def stabilised(force_constants: ForceConstants, towards: Callable[[Array], Array
     matrix = force_constants.phonopy.dynamical_matrix
     assert matrix is not None  # there are force constants
     q = commensurate_points(matrix)
-    whole = DynamicalMatrix(matrix.supercell, matrix.primitive, matrix.force_constants)
     crystal = force_constants.crystal
     roots = np.sqrt(crystal.masses / crystal.natural().masses).repeat(3)
     to_natural = np.outer(roots, roots)
-    square, modes = np.linalg.eigh(np.asarray(get_dynamical_matrices_at_qpoints(whole, q)) * to_natural)
+    square, modes = np.linalg.eigh(LatticeSum(matrix)(q) * to_natural)
     energies = signed_energies(square)
     imaginary = energies < -IMAGINARY_CUTOFF
     if towards is None and not imaginary.any():
         return Stabilised(force_constants, 0.0, 0.0)
     wanted = np.abs(energies) if towards is None else towards(np.abs(energies))
     real = np.einsum("qim,qm,qjm->qij", modes, (wanted / MODE_ENERGY) ** 2, modes.conj(), optimize=True)
-    old = force_constants.phonopy
-    new = new_phonopy(old.unitcell, old.supercell_matrix, old.primitive_matrix, symmetry=False)
+    charges = force_constants.phonopy.nac_params
+    new = copy(force_constants.phonopy)  # cells stay, and are shared
+    new.nac_params = None
     new.force_constants = from_commensurate(matrix, lambda _: real / to_natural)
-    found = from_phonopy(new, isotopes=crystal.isotopes, charges=old.nac_params)
+    found = from_phonopy(new, crystal=crystal, charges=charges)
     return Stabilised(found, float(imaginary.mean()), float(energies.min()) if imaginary.any() else 0.0)

@@ -16,8 +16,8 @@ from numpy.typing import NDArray
 from phonopy.phonon.irreps import IrRepLabels
 
 from inscape.lattice.force_constants import PHONOPY_SYMPREC
-from inscape.lattice.modes import Modes, operations
-from inscape.structures import Crystal
+from inscape.lattice.modes import Modes
+from inscape.structures import Crystal, operations
 
 Array = NDArray[np.float64]
 

@@ -6,14 +6,17 @@ from dataclasses import dataclass, fields
 
 import numpy as np
 from numpy.typing import NDArray
-from phonopy.harmonic.dynamical_matrix import (
-    DynamicalMatrix,
-    DynamicalMatrixGL,
-    get_dynamical_matrices_at_qpoints,
-)
+from phonopy.harmonic.dynamical_matrix import DynamicalMatrix, DynamicalMatrixGL
 
-from inscape.lattice.dipoles import commensurate_points, dipole_matrices, from_commensurate, screened_splitting
+from inscape.lattice.dipoles import (
+    Dipoles,
+    commensurate_points,
+    dipole_matrices,
+    from_commensurate,
+    screened_splitting,
+)
 from inscape.lattice.force_constants import ForceConstants
+from inscape.lattice.fourier import LatticeSum
 from inscape.lattice.pairs import SAME_WAY
 from inscape.units import signed_energies
 
@@ -64,14 +67,13 @@ class DynamicsTargets:
         assert matrix is not None  # there are force constants
         primitive = matrix.primitive
         q = commensurate_points(matrix)
-        whole = DynamicalMatrix(matrix.supercell, primitive, matrix.force_constants)
-        total = short = np.asarray(get_dynamical_matrices_at_qpoints(whole, q))
+        total = short = LatticeSum(matrix)(q)
         charges = np.empty((0, 3, 3)), np.empty((0, 3))
         compact = np.asarray(matrix.force_constants)
         if isinstance(matrix, DynamicalMatrixGL) and _insulates(matrix.dielectric_constant):
             charges = np.asarray(matrix.born), np.asarray(matrix.dielectric_constant)
             splitting = screened_splitting(primitive.cell, charges[1])
-            short = total - dipole_matrices(matrix, q, np.zeros_like(q), splitting)
+            short = total - dipole_matrices(Dipoles.within(matrix), q, np.zeros_like(q), splitting)
             compact = from_commensurate(matrix, lambda _: short)
         nearest = _nearest_images(matrix, compact)
         rounded = np.rint(ways / SAME_WAY).astype(int).tolist()

@@ -10,9 +10,9 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import cache, lru_cache
+from functools import lru_cache
 from itertools import pairwise
 from pathlib import Path
 from typing import BinaryIO
@@ -24,9 +24,10 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from inscape.errors import WeightsError
+from inscape.potentials.harmonics import Ranks, Tensors, paths, ways_between
+from inscape.potentials.images import Images
 from inscape.training import WEIGHTS, load_weights
 
-LMAX = 3
 CHANNELS = (128, 64, 32, 32)
 """Scalars, vectors, and tensors of ranks 2 and 3 that an atom has in every layer but the last, which has scalars."""
 
@@ -44,66 +45,6 @@ SILU = 1.6765324703310907
 SAME_DISTANCE = 1e-5
 """Pairs whose distances agree within this, Å, share the functions of the distance."""
 
-Tensors = list[Tensor]
-"""Features of atoms by rank l: each (n_atoms, 2l + 1, channels)."""
-
-Ranks = tuple[int, int, int]
-"""Ranks of a neighbour's feature, of the spherical harmonic of the way to it, and of the message that they make."""
-
-
-def spherical_harmonics(unit: Tensor) -> Tensors:
-    """Real spherical harmonics of ranks 0 to 3 of unit vectors (n, 3), each (n, 2l + 1), of norm √(2l + 1)."""
-    x, y, z = unit.unbind(1)
-    xx, yy, zz = x * x, y * y, z * z
-    a, b, c = math.sqrt(5 / 8), math.sqrt(3 / 8), math.sqrt(15)
-    second = [x * z, x * y, (yy - 0.5 * (xx + zz)) / math.sqrt(3), y * z, 0.5 * (zz - xx)]
-    third = [
-        a * x * (3 * zz - xx), c * x * y * z, b * x * (4 * yy - xx - zz), 0.5 * y * (2 * yy - 3 * xx - 3 * zz),
-        b * z * (4 * yy - xx - zz), 0.5 * c * y * (zz - xx), a * z * (zz - 3 * xx),
-    ]  # fmt: skip
-    return [
-        torch.ones_like(unit[:, :1]),
-        math.sqrt(3) * unit,
-        math.sqrt(15) * torch.stack(second, dim=1),
-        math.sqrt(7) * torch.stack(third, dim=1),
-    ]
-
-
-def paths(*, first: bool = False, last: bool = False, lmax: int = LMAX) -> list[Ranks]:
-    """The ways in which messages are made in the first, the last and all other layers, by the rank of the message."""
-    return [
-        (l1, l2, l3)
-        for l3 in range(1 if last else lmax + 1)
-        for l1 in range(1 if first else lmax + 1)
-        for l2 in range(lmax + 1)
-        if abs(l1 - l2) <= l3 <= l1 + l2 and (l1 + l2 + l3) % 2 == 0
-    ]
-
-
-@cache
-def coupling(path: Ranks) -> NDArray[np.float64]:
-    """Coefficients that couple tensors of two ranks to one of a third: (2l₁ + 1, 2l₂ + 1, 2l₃ + 1), norm √(2l₃ + 1).
-
-    For ranks of an even sum they are proportional to the integral of the three spherical harmonics over the sphere
-    (Gaunt), here by a quadrature that is exact for polynomials of degree 9.
-    """
-    height, weight = np.polynomial.legendre.leggauss(5)
-    angle = 2 * np.pi * np.arange(10) / 10
-    ring = np.sqrt(1 - height**2)[:, None]
-    points = np.stack([ring * np.cos(angle), ring * np.sin(angle), np.broadcast_to(height[:, None], (5, 10))], axis=-1)
-    harmonics = spherical_harmonics(torch.from_numpy(points.reshape(-1, 3)))
-    found = np.einsum("n,ni,nj,nk->ijk", np.repeat(weight, 10), *(harmonics[rank].numpy() for rank in path))
-    return np.asarray(found * np.sqrt(found.shape[2]) / np.linalg.norm(found))
-
-
-def ways_between(unit: Tensor, wanted: Iterable[Ranks]) -> dict[Ranks, Tensor]:
-    """Couplings contracted with the spherical harmonics of unit vectors (n, 3), each (n, 2l₃ + 1, 2l₁ + 1)."""
-    harmonics = spherical_harmonics(unit)
-    return {
-        path: torch.einsum("ijk,ej->eki", torch.from_numpy(coupling(path)).to(unit.dtype), harmonics[path[1]])
-        for path in wanted
-    }
-
 
 def distinct(distance: Tensor) -> tuple[Tensor, Tensor]:
     """The distances that differ, and which of them each is: in a crystal many pairs are equally far apart."""
@@ -112,14 +53,19 @@ def distinct(distance: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def messages(
-    sent: Tensors, ways: Mapping[Ranks, Tensor], share: Mapping[Ranks, Tensor], which: Tensor, pairs: Tensor
+    sent: Tensors,
+    ways: Mapping[Ranks, Tensor],
+    share: Mapping[Ranks, Tensor],
+    which: Tensor,
+    pairs: Tensor,
+    n_hearing: int,
 ) -> Tensors:
     """What each atom hears: sums of its neighbours' features, by rank, the channels of all paths side by side.
 
     Parameters
     ----------
     sent
-        Features of all atoms.
+        Features of all atoms that are heard.
     ways
         From `ways_between`, of each pair.
     share
@@ -128,7 +74,7 @@ def messages(
     which
         Which of the distances is that of each pair, (n_pairs,).
     pairs
-        Atoms that hear and atoms that are heard, shape (2, n_pairs).
+        Atoms that hear, of ``n_hearing``, and atoms that are heard, shape (2, n_pairs).
     """
     hearing, heard = pairs
     found: dict[Ranks, Tensor] = {}
@@ -139,7 +85,7 @@ def messages(
     sums: dict[int, Tensors] = {}
     for path, weight in share.items():
         message = found[path] * weight.index_select(0, which)[:, None]
-        total = message.new_zeros(len(sent[0]), *message.shape[1:]).index_add(0, hearing, message)
+        total = message.new_zeros(n_hearing, *message.shape[1:]).index_add(0, hearing, message)
         sums.setdefault(path[2], []).append(total)
     return [torch.cat(parts, dim=2) for parts in sums.values()]
 
@@ -184,8 +130,16 @@ class Convolution(nn.Module):
         self.skip = Linear(before, wide)
         self.scale = nn.ParameterList(torch.ones(count) for count in wide)
 
-    def forward(self, x: Tensors, ways: Mapping[Ranks, Tensor], basis: Tensor, which: Tensor, pairs: Tensor) -> Tensors:
-        """Features x of all atoms, after they have heard each other.
+    def forward(
+        self,
+        x: Tensors,
+        ways: Mapping[Ranks, Tensor],
+        basis: Tensor,
+        which: Tensor,
+        pairs: Tensor,
+        images: Images | None = None,
+    ) -> Tensors:
+        """Features x of all atoms, or of those that the others are ``images`` of, after they have heard each other.
 
         Parameters
         ----------
@@ -197,7 +151,8 @@ class Convolution(nn.Module):
         first, second, third = self.radial
         weights = functional.silu(functional.silu(basis @ first) @ second) @ third
         share = dict(zip(self.paths, torch.split(weights, self.split, dim=1), strict=True))
-        heard = messages(self.send(x), ways, share, which, pairs)
+        sent = self.send(x)
+        heard = messages(images(sent) if images else sent, ways, share, which, pairs, len(x[0]))
         new = self.hear([part / math.sqrt(NEIGHBOURS) for part in heard])
         for rank, part in enumerate(self.skip(x)):
             new[rank] = new[rank] + part
@@ -246,7 +201,9 @@ class Nequix(nn.Module):
         place[self.numbers] = torch.arange(len(self.numbers))
         return place[numbers]
 
-    def forward(self, species: Tensor, pairs: Tensor, vectors: Tensor) -> list[Tensors]:
+    def forward(
+        self, species: Tensor, pairs: Tensor, vectors: Tensor, images: Images | None = None
+    ) -> list[Tensors]:
         """Features after each of the four layers.
 
         Parameters
@@ -256,6 +213,9 @@ class Nequix(nn.Module):
         pairs, vectors
             Ordered pairs of atoms within 6 Å, shape (2, n_pairs), and the way from the first to the second, Å,
             (n_pairs, 3). If it has a gradient, features have one.
+        images
+            Where symmetry makes all atoms of a few: ``species`` and features are of these few, first atoms of pairs
+            are counted among them, second ones among all.
         """
         distance = vectors.norm(dim=1)
         ways = ways_between(vectors / distance[:, None], paths())
@@ -266,7 +226,7 @@ class Nequix(nn.Module):
         x = [functional.one_hot(species, len(self.numbers)).to(vectors.dtype)[:, None]]
         found = []
         for layer in self.layers:
-            x = layer(x, ways, basis, which, pairs)
+            x = layer(x, ways, basis, which, pairs, images)
             found.append(x)
         return found
 

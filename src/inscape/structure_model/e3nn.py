@@ -16,7 +16,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from inscape.potentials.nequix import SILU, Ranks, Tensors, distinct, messages, paths, ways_between
+from inscape.potentials.harmonics import Ranks, Tensors, paths, ways_between
+from inscape.potentials.nequix import SILU, distinct, messages
 from inscape.structure_model.geometry import Geometry
 from inscape.structure_model.network import MAX_NUMBER, Atoms
 
@@ -98,7 +99,7 @@ class Convolution(nn.Module):
         hidden = SILU * functional.silu(around.basis @ (self.hidden / math.sqrt(N_BASIS)))
         weights = hidden @ (self.radial / math.sqrt(HIDDEN)) * (around.window / neighbours.sqrt())
         share = dict(zip(self.paths, torch.split(weights, self.split, dim=1), strict=True))
-        heard = messages(self.send(x, around), around.ways, share, around.which, around.pairs)
+        heard = messages(self.send(x, around), around.ways, share, around.which, around.pairs, len(x[0]))
         new = [HEARD * part for part in self.hear(heard, around)]
         for rank, part in enumerate(self.skip(x, around)):
             new[rank] = new[rank] + OWN * part

@@ -19,7 +19,8 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from inscape.lattice import reverse_pairs
-from inscape.potentials.nequix import CUTOFF, coupling
+from inscape.potentials.harmonics import coupling
+from inscape.potentials.nequix import CUTOFF
 from inscape.structure_model.network import Atoms, Trunk
 
 Ranked = tuple[Tensor, Tensor, Tensor]
