@@ -25,8 +25,8 @@ demo: $(READY)  ## install, predict the spectra of quartz, name the files writte
 	$(BIN)/inscape predict examples/quartz.cif --output demo
 	@echo; echo "Written:"; ls -1 demo/quartz.* | sed 's/^/  /'
 
-test: $(READY)  ## install, run the tests
-	$(BIN)/pytest
+test: $(READY)  ## install, run the tests in two processes
+	$(BIN)/pytest --numprocesses 2 --dist loadfile
 
 lint: $(READY)  ## ruff
 	$(BIN)/ruff check .

@@ -6,7 +6,8 @@ For each kind of spectrum, code and size an autoencoder is trained on the traini
 perceptron that predicts its codes, through the frozen decoder, from the pooled features of the atoms. On `val`: what
 the code itself loses (the true spectrum, encoded and decoded) and what the prediction loses. Densities of states:
 Wasserstein-1 distance, meV. Powder maps: 1 − cut cosine at 10 K, 0.5 to 8 1/Å, on the cumulative scale of the true
-density of states. The best epoch is chosen on the tuning crystals.
+density of states. The best epoch is chosen on the tuning crystals. Last, the same perceptron without a code, whose
+outputs are the spectrum itself.
 """
 
 from __future__ import annotations
@@ -93,8 +94,19 @@ def autoencoder(family: str, kind: str, size: int, part: Part, tune: Part, epoch
     return model.fit(part.rows, validation=tune.rows, patience=15)
 
 
+class Whole:
+    """No code: all numbers of the spectrum."""
+
+    def transform(self, rows: np.ndarray) -> np.ndarray:
+        return rows
+
+    inverse_transform = transform
+
+
 def decoder_of(model) -> Callable[[Tensor], Tensor]:
     """From codes to rows, so that gradients flow."""
+    if isinstance(model, Whole):
+        return lambda code: code
     if isinstance(model, PCA):
         axes, mean = (torch.tensor(x, dtype=torch.float32) for x in (model.components_, model.mean_))
         return lambda code: code @ axes + mean
@@ -191,7 +203,7 @@ def main() -> None:
     parser.add_argument("--plot")
     options = parser.parse_args()
     torch.set_num_threads(1)
-    library, sizes = Library(options.library), [int(size) for size in options.sizes.split(",")]
+    library, sizes = Library(options.library), [int(size) for size in options.sizes.split(",") if size]
     learn, tune = training_ids(library, options.max_atoms)
     names = {"learn": learn, "tune": tune, "val": library.select("val", max_atoms=40)}
     prepare(library, [name for some in names.values() for name in some])
@@ -207,6 +219,8 @@ def main() -> None:
                 found[kind, family, size] = measure(model, parts, Error(kind), options.epochs)
             cells = (f"{kept:.4f} / {predicted:.4f}" for kept, predicted in (found[kind, f, size] for f in FAMILIES))
             print(f"| {size} | " + " | ".join(cells) + " |", flush=True)
+        count = parts["learn"].rows.shape[1]
+        print(f"no code, {count} numbers: {measure(Whole(), parts, Error(kind), options.epochs)[1]:.4f}", flush=True)
     if options.plot:
         draw(found, options.plot)
 

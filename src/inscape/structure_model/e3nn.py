@@ -111,7 +111,7 @@ class E3nnNetwork(nn.Module):
 
     Parameters
     ----------
-    n_energy
+    n_outputs
         Energy bins.
     width, depth
         Channels of each rank, and gated convolutions; one more without a gate gives the bins.
@@ -121,13 +121,13 @@ class E3nnNetwork(nn.Module):
 
     neighbours: Tensor
 
-    def __init__(self, n_energy: int, width: int = 32, depth: int = 2, lmax: int = 2) -> None:
+    def __init__(self, n_outputs: int, width: int = 32, depth: int = 2, lmax: int = 2) -> None:
         super().__init__()
         self.lmax = lmax
         self.after = (width,) * (lmax + 1)
         wide = (width * (lmax + 1), *self.after[1:])  # scalars, and a gate for every tensor
         inner = [(EMBEDDING,), *[self.after] * depth]
-        outer = [*[wide] * depth, (n_energy,)]
+        outer = [*[wide] * depth, (n_outputs,)]
         self.embed = nn.Linear(MAX_NUMBER, EMBEDDING)
         nn.init.normal_(self.embed.weight)
         self.layers = nn.ModuleList(Convolution(*shape, lmax) for shape in zip(inner, outer, strict=True))
@@ -142,12 +142,12 @@ class E3nnNetwork(nn.Module):
         self.neighbours.fill_(max(near / atoms, 1.0))
 
     def forward(self, atoms: Atoms) -> Tensor:
-        """Shares, shape (n_crystals, n_energy); the features of ``atoms`` are not read."""
+        """Shares, shape (n_crystals, n_outputs); the features of ``atoms`` are not read."""
         positive = functional.relu(self.pooled(atoms))
         return positive / positive.sum(dim=1, keepdim=True).clamp_min(1e-9)
 
     def pooled(self, atoms: Atoms) -> Tensor:
-        """What the last convolution gives, mean over atoms, of any sign, shape (n_crystals, n_energy)."""
+        """What the last convolution gives, mean over atoms, of any sign, shape (n_crystals, n_outputs)."""
         order = atoms.numbers.argsort(stable=True)
         place = order.argsort()
         around = self.surroundings(atoms, place)

@@ -33,6 +33,7 @@ from inscape.structure_model.objectives import (
 from inscape.structure_model.pairs import ForceConstantNetwork
 from inscape.structure_model.powder import PowderNetwork
 from inscape.structure_model.representation import N_LEVELS
+from inscape.training import WEIGHTS
 
 Archives = str | Path | None
 Progress = Callable[[int, int, str], None]
@@ -92,7 +93,7 @@ class DosTask(SpectraTask):
         self.smoothing = smoothing_matrix(edges, 1.0)
         self.heat_capacities = heat_capacity_matrix(edges)
 
-    def network(self) -> DosNetwork | E3nnNetwork:
+    def network(self) -> nn.Module:
         """A network to train."""
         return DosNetwork(**self.parameters)
 
@@ -105,12 +106,8 @@ class DosTask(SpectraTask):
         return dos_loss(shares, true, atoms, self.widths, self.smoothing, self.heat_capacities)
 
 
-class ReferenceDosTask(DosTask):
-    """Density of states of the whole crystal, by the network of Chen et al., which needs no features of a potential."""
-
-    def __init__(self, width: int, depth: int, n_components: int, folder: Path) -> None:
-        super().__init__(width, depth, n_components, folder)
-        del self.parameters["n_features"]
+class Reference(SpectraTask):
+    """Something that the network of Chen et al. learns, which needs no features of a potential."""
 
     def network(self) -> E3nnNetwork:
         """A network to train."""
@@ -119,6 +116,14 @@ class ReferenceDosTask(DosTask):
     def standardise(self, network: E3nnNetwork, training: Samples) -> None:
         """Take the mean number of neighbours."""
         network.standardise(s.geometry for s in training)
+
+
+class ReferenceDosTask(Reference, DosTask):
+    """Density of states of the whole crystal."""
+
+    def __init__(self, width: int, depth: int, n_components: int, folder: Path) -> None:
+        super().__init__(width, depth, n_components, folder)
+        self.parameters = {"n_outputs": len(self.widths), "width": width, "depth": depth}
 
     def loss(self, network: nn.Module, samples: list[Sample]) -> Tensor:
         """Distance of predicted from true densities of states."""
@@ -143,7 +148,7 @@ class PowderTask(SpectraTask):
         self.rows = torch.from_numpy((self.q > LOW_Q) & (self.q < HIGH_Q))
         self.codes: dict[str, Tensor] = {}
 
-    def network(self) -> PowderNetwork:
+    def network(self) -> nn.Module:
         """A network to train."""
         return PowderNetwork(**self.parameters)
 
@@ -152,7 +157,7 @@ class PowderTask(SpectraTask):
         decoder = self.autoencoder.network_
         true = torch.stack([s.powder for s in samples]).float()
         kernels = torch.stack([s.kernel for s in samples])
-        code = network(atoms_of(samples), [s.geometry for s in samples], kernels)
+        code = self.code(network, samples, kernels)
         decoded = decoder.restore(decoder.decode(code)).view_as(true)
         missing = [i for i, s in enumerate(samples) if s.id not in self.codes]
         if missing:
@@ -162,6 +167,23 @@ class PowderTask(SpectraTask):
         cosine = cut_cosine(decoded[:, self.rows], true[:, self.rows], kernels)
         loss: Tensor = 3 * (1 - cosine.mean()) + 0.05 * error
         return loss
+
+    def code(self, network: Any, samples: list[Sample], kernels: Tensor) -> Tensor:
+        """Predicted codes, shape (n_samples, n_components)."""
+        found: Tensor = network(atoms_of(samples), [s.geometry for s in samples], kernels)
+        return found
+
+
+class ReferencePowderTask(Reference, PowderTask):
+    """The code of the powder map that ships, wherever its own weights go."""
+
+    def __init__(self, width: int, depth: int, n_components: int, folder: Path) -> None:
+        super().__init__(width, depth, n_components, WEIGHTS)
+        self.parameters = {"n_outputs": self.parameters["n_components"], "width": width, "depth": depth}
+
+    def code(self, network: E3nnNetwork, samples: list[Sample], kernels: Tensor) -> Tensor:
+        """Predicted codes, shape (n_samples, n_components)."""
+        return network.pooled(atoms_of(samples))
 
 
 class CrystalTask(SpectraTask):
@@ -264,6 +286,7 @@ TASKS: dict[str, Callable[[int, int, int, Path], Task]] = {
     "dos": DosTask,
     "dos-e3nn": ReferenceDosTask,
     "powder": PowderTask,
+    "powder-e3nn": ReferencePowderTask,
     "crystal": CrystalTask,
     "force-constants": ForceConstantsTask,
     "charges": ChargesTask,

@@ -171,7 +171,7 @@ def train_structure(
         "force-constants": those of all pairs of atoms; "charges": Born charges and dielectric tensor.
     backbone
         "features": a network on what a universal potential knows of each atom. "e3nn": the network of Chen et al.
-        (2021), which learns from elements, masses and neighbours alone, for comparison; "dos" only, and of the total.
+        (2021), which learns from elements, masses and neighbours alone, for comparison: the total "dos", and "powder".
     members
         Networks trained alike from other random weights, whose predictions are averaged.
     width, depth
