@@ -58,6 +58,7 @@ weights: $(READY) ## train the shipped models again from LIBRARY=path and ARCHIV
 	$(BIN)/inscape train structure configs/structure-force-constants-again.toml --library $(LIBRARY) $(FROM)
 	$(BIN)/inscape train structure configs/structure-force-constants-unstable.toml --library $(LIBRARY) $(FROM)
 	$(BIN)/inscape train structure configs/structure-force-constants-last.toml --library $(LIBRARY) $(FROM)
+	$(BIN)/inscape train structure configs/structure-force-constants-energies.toml --library $(LIBRARY) $(FROM)
 	$(BIN)/inscape train structure configs/structure-force-constants-second.toml --library $(LIBRARY) $(FROM)
 	$(BIN)/inscape train denoise configs/denoise-powder.toml --library $(LIBRARY)
 	$(BIN)/inscape train denoise configs/denoise-dos.toml --library $(LIBRARY)

@@ -26,6 +26,7 @@ from inscape.structure_model.doubts import Doubts
 from inscape.structure_model.dynamics import (
     DynamicsSamples,
     energy_errors,
+    force_constants_loss,
     mode_elements,
     mode_errors,
     pair_error,
@@ -350,6 +351,18 @@ def test_training_is_the_same_each_time_and_goes_on_from_weights(library, archiv
     assert set(first.ids) <= set(library.select("train"))
 
 
+def test_a_deeper_network_goes_on_from_a_shallower_one(library, archives, prepared, tmp_path):
+    options = {"kind": "force-constants", "width": 16, "batch_size": 2, "archives": archives}
+    shallow, deep = (tmp_path / f"{name}.safetensors" for name in ("shallow", "deep"))
+    train_structure(library.path, output=shallow, depth=1, epochs=1, **options)
+    train_structure(library.path, output=deep, depth=3, epochs=1, start=shallow, learning_rate=1e-9, **options)
+    before, after = (load_weights(path)[1] for path in (shallow, deep))
+    assert after.parameters["depth"] == 3
+    assert after.extra["tuning_loss"][0] == pytest.approx(before.extra["tuning_loss"][0], rel=0.02)  # 8 bits a number
+    with pytest.raises(DataError, match="those of another network"):
+        train_structure(library.path, output=tmp_path / "x", depth=1, epochs=1, start=deep, **options)
+
+
 def test_an_ensemble_grows_by_networks_trained_alike(library, archives, prepared, tmp_path):
     options = {"kind": "force-constants", "depth": 1, "epochs": 1, "batch_size": 2, "archives": archives}
     one, two = (tmp_path / f"{name}.safetensors" for name in ("one", "two"))
@@ -375,6 +388,8 @@ def test_unstable_crystals_are_learned_from_only_if_asked(library, archives, pre
         train_structure(library.path, output=path, unstable=unstable, **options)
     found = {unstable: set(load_weights(path)[1].ids) for unstable, path in paths.items()}
     assert found[True] - found[False] == {one}
+    train_structure(library.path, output=tmp_path / "later", start=paths[True], **options)
+    assert set(load_weights(tmp_path / "later")[1].ids) == found[True]
     train_structure(library.path, output=tmp_path / "both", beside=paths[True], **options)
     assert set(load_weights(tmp_path / "both")[1].ids) == found[True]
     with pytest.raises(DataError, match="train both alike"):
@@ -385,6 +400,30 @@ def test_unstable_crystals_are_learned_from_only_if_asked(library, archives, pre
     for kind in ("dos", "charges"):
         with pytest.raises(DataError, match="no spectra to learn from"):
             train_structure(library.path, kind=kind, unstable=True, output=tmp_path / "x")
+
+
+def test_energies_count_as_much_as_asked(library, archives, prepared, tmp_path):
+    options = {"kind": "force-constants", "width": 8, "depth": 1, "epochs": 1, "archives": archives}
+    paths = {weight: tmp_path / f"{weight}.safetensors" for weight in (1.0, 4.0)}
+    for weight, path in paths.items():
+        train_structure(library.path, output=path, energies=weight, **options)
+    usual, heavier = (load_weights(path)[1] for path in paths.values())
+    assert usual.digest != heavier.digest
+    assert heavier.extra["tuning_loss"][0] > usual.extra["tuning_loss"][0]
+    sample = next(sample for sample in prepared if not sample.is_polar)
+
+    def network(*_):
+        return 1.1 * sample.targets
+
+    def loss(weight):
+        torch.manual_seed(0)
+        return float(force_constants_loss(network, [sample], weight))
+
+    torch.manual_seed(0)
+    of_energies = float(energy_errors(sample, mode_elements(sample, 1.1 * sample.targets)))
+    assert loss(4.0) - loss(1.0) == pytest.approx(3 * of_energies, rel=1e-4)
+    with pytest.raises(DataError, match="'force-constants'"):
+        train_structure(library.path, kind="dos", energies=2.0, output=tmp_path / "x")
 
 
 def test_charges_are_learned(prepared):

@@ -14,8 +14,9 @@ from inscape.spectra import native_energy_edges
 
 Array = NDArray[np.floating]
 
-SHARE = 0.35
-"""Of the way from the energies of force constants to those of the density of states, in logarithms."""
+SCALE, SHAPE = 0.35, 0.15
+"""Of the way from the energies of force constants to those of the density of states, in logarithms: that of the mean
+energies, on which heat capacities depend, and that of single energies beyond it, where force constants are better."""
 
 DEGREE = 5
 """Of the polynomial in the energy that energies are moved by: low, so that force constants stay short."""
@@ -31,9 +32,9 @@ def agreed(energies: Array, partial_dos: Array) -> Array:
     """Energies of the same modes, moved towards a density of states.
 
     The n-th part of the modes from below ends at an energy of the force constants and at one of the density of states.
-    The logarithm of their ratio, as a polynomial in the energy fitted with the energy as weight, times `SHARE` is what
-    the logarithm of an energy grows by. So energies become larger or smaller by some per cent, their order and what is
-    0 stay.
+    The logarithm of their ratio is fitted by a polynomial in the energy, with the energy as weight. What the logarithm
+    of an energy grows by is `SCALE` times that of the ratio of the mean energies, and `SHAPE` times what the polynomial
+    says beyond it. So energies become larger or smaller by some per cent, their order and what is 0 stay.
 
     Parameters
     ----------
@@ -49,4 +50,5 @@ def agreed(energies: Array, partial_dos: Array) -> Array:
     theirs = np.interp((np.arange(len(ours)) + 0.5) / len(ours), rising, edges)
     ratio = np.log(np.maximum(theirs, LEAST) / ours).clip(-FARTHEST, FARTHEST)
     law = Polynomial.fit(ours, ratio, DEGREE, w=ours, domain=[0.0, ours[-1]])
-    return np.asarray(energies * np.exp(SHARE * law(energies)))
+    scale = np.log(theirs.mean() / ours.mean()).clip(-FARTHEST, FARTHEST)
+    return np.asarray(energies * np.exp(SCALE * scale + SHAPE * (law(energies) - scale)))

@@ -46,7 +46,7 @@ KEPT = 8000
 RELATIVE, FALLING = 0.03, 0.01
 """Errors of modes at an energy E count less by 1 + 0.03 E/meV, distances of energies by 1 + 0.01 E/meV."""
 
-N_DRAWN = 2
+N_DRAWN = 3
 """Wave vectors of each crystal whose energies are compared in a step."""
 
 ROUNDED, STILL, IMAGINARY = 2.0, 0.3, 2.0
@@ -178,8 +178,9 @@ def tensors_of(samples: Sequence[Dynamics]) -> Ranked:
     return first, second, third
 
 
-def force_constants_loss(network: nn.Module, samples: Sequence[Dynamics]) -> Tensor:
-    """Errors of the energies of modes, and of force constants where they are known; mean over crystals."""
+def force_constants_loss(network: nn.Module, samples: Sequence[Dynamics], energies: float = 1.0) -> Tensor:
+    """Errors of modes to first order, of their energies, which count ``energies`` times, and of force constants where
+    they are known; mean over crystals."""
     counts = [len(s.geometry.masses) for s in samples]
     found = network(
         gather([s.features for s in samples], [s.geometry for s in samples]),
@@ -189,12 +190,12 @@ def force_constants_loss(network: nn.Module, samples: Sequence[Dynamics]) -> Ten
     ).float()
     parts = torch.split(found, [len(s.pairs) for s in samples])
     with torch.autocast(found.device.type, enabled=False):  # phases of waves need all their digits
-        return torch.stack([_errors(s, part) for s, part in zip(samples, parts, strict=True)]).mean()
+        return torch.stack([_errors(s, part, energies) for s, part in zip(samples, parts, strict=True)]).mean()
 
 
-def _errors(sample: Dynamics, tensors: Tensor) -> Tensor:
+def _errors(sample: Dynamics, tensors: Tensor, energies: float) -> Tensor:
     elements = mode_elements(sample, tensors)
-    return mode_errors(sample, elements) + energy_errors(sample, elements) + pair_error(sample, tensors)
+    return mode_errors(sample, elements) + energies * energy_errors(sample, elements) + pair_error(sample, tensors)
 
 
 def mode_elements(sample: Dynamics, tensors: Tensor) -> Tensor:

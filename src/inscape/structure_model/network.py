@@ -7,13 +7,14 @@ supercell (an average over copies of the same atoms is the same).
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from inscape.errors import DataError
 from inscape.structure_model.geometry import PAIR_CUTOFF, Geometry, pair_window
 
 MAX_NUMBER = 104
@@ -122,6 +123,11 @@ class NeighbourAttention(nn.Module):
         self.gate = nn.Linear(N_RADIAL, width)
         self.mix = nn.Linear(width, width)
 
+    @property
+    def outputs(self) -> list[nn.Module]:
+        """The layers whose results are added."""
+        return [self.mix]
+
     def forward(self, h: Tensor, atoms: Atoms) -> Tensor:
         n_atoms, width = h.shape
         size = width // self.heads
@@ -146,6 +152,11 @@ class Block(nn.Module):
         self.query_key_value = nn.Linear(width, 3 * width)
         self.mix = nn.Linear(width, width)
         self.perceptron = perceptron(width, dropout)
+
+    @property
+    def outputs(self) -> list[nn.Module]:
+        """The layers whose results are added."""
+        return [self.mix, self.perceptron[-1]]
 
     def forward(self, h: Tensor, place: tuple[Tensor, Tensor], present: Tensor) -> Tensor:
         """Atoms h (n_atoms, width) at ``place`` (crystal, number in it) of a padded table where ``present``."""
@@ -182,6 +193,26 @@ class DosNetwork(nn.Module):
     def forward(self, atoms: Atoms) -> Tensor:
         """Shares, shape (n_atoms, n_energy)."""
         return torch.softmax(self.head(self.trunk(atoms)), dim=-1)
+
+
+def go_on_from(network: nn.Module, state: Mapping[str, Tensor]) -> None:
+    """Load a network that may have fewer rounds: those it lacks add nothing at first, so that it predicts the same.
+
+    Raises
+    ------
+    DataError
+        Weights of another shape.
+    """
+    for name, module in network.named_modules():
+        if hasattr(module, "outputs") and not any(key.startswith(f"{name}.") for key in state):
+            for layer in module.outputs:
+                nn.init.zeros_(layer.weight)
+                nn.init.zeros_(layer.bias)
+            state = {**{f"{name}.{key}": value for key, value in module.state_dict().items()}, **state}
+    try:
+        network.load_state_dict(dict(state))
+    except RuntimeError as error:
+        raise DataError(f"weights to start from are those of another network: {str(error).splitlines()[-1]}") from error
 
 
 def gather(features: Sequence[Tensor], geometries: Sequence[Geometry]) -> Atoms:

@@ -76,9 +76,9 @@ class ForceConstantNetwork(nn.Module):
     ranks
         Channels of the vectors and tensors of an atom, by rank.
     width, depth, heads
-        Of the trunk, in which atoms hear each other.
+        Of the trunk, in which atoms hear each other; what is known of a pair passes one round fewer.
     pair_width, channels
-        Width of the perceptron of a pair; vectors and tensors of each rank that enter force constants.
+        Width of the rounds of a pair; vectors and tensors of each rank that enter force constants.
     """
 
     second: Tensor
@@ -102,8 +102,7 @@ class ForceConstantNetwork(nn.Module):
         self.radial, self.radial_gate = nn.Linear(N_RADIAL, pair_width), nn.Linear(N_RADIAL, pair_width)
         self.angles = nn.Linear(6 * channels, pair_width)
         self.polar = nn.Linear(1, pair_width, bias=False)
-        self.norm = nn.LayerNorm(pair_width)
-        self.hidden = nn.Sequential(nn.Linear(pair_width, pair_width), nn.SiLU(), nn.Linear(pair_width, pair_width))
+        self.rounds = nn.ModuleList(PairRound(pair_width) for _ in range(depth - 1))
         self.shares = nn.Linear(pair_width, 2 + 12 * channels)
         self.radial_shares = nn.Linear(N_RADIAL, 2 + 12 * channels)
         with torch.no_grad():
@@ -156,7 +155,8 @@ class ForceConstantNetwork(nn.Module):
         x = x + self.radial(radial) + self.angles(torch.cat(angles, dim=1))
         x = x + self.polar(polar[atoms.crystal[first], None])
         x = functional.silu(x) * (1 + self.radial_gate(radial))
-        x = x + self.hidden(self.norm(x))
+        for round_ in self.rounds:
+            x = round_(x)
         shares = (self.shares(functional.silu(x)) + self.radial_shares(radial)) * _typical(distance)
         of_atoms = shares[:, 2:].view(-1, 2, 6, self.channels).unbind(1)
         across, lengthwise = shares[:, :2, None, None].unbind(1)
@@ -175,6 +175,24 @@ class ForceConstantNetwork(nn.Module):
         o = sign * torch.bmm(octupole, share[:, 5, :, None])[:, :, 0]
         turned = torch.einsum("xyk,pk->pxy", self.second, torch.einsum("pl,lzk,pz->pk", o, self.third, unit))
         return t[:, 0] + left[:, :, None] * unit[:, None] + unit[:, :, None] * right[:, None] + turned
+
+
+class PairRound(nn.Module):
+    """A perceptron on what is known of a pair; added to what came in."""
+
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        self.norm = nn.LayerNorm(width)
+        self.hidden = nn.Sequential(nn.Linear(width, width), nn.SiLU(), nn.Linear(width, width))
+
+    @property
+    def outputs(self) -> list[nn.Module]:
+        """The layers whose results are added."""
+        return [self.hidden[-1]]
+
+    def forward(self, x: Tensor) -> Tensor:
+        out: Tensor = x + self.hidden(self.norm(x))
+        return out
 
 
 def coupling_of_vectors() -> Tensor:

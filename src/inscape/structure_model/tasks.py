@@ -249,7 +249,9 @@ class DynamicsTask(Task):
 
 
 class ForceConstantsTask(DynamicsTask):
-    """Force constants of all pairs of atoms, judged by the modes that they give."""
+    """Force constants of all pairs of atoms, judged by modes, whose ``energies`` count as much more as this says."""
+
+    energies = 1.0
 
     def __init__(self, width: int, depth: int, n_components: int, folder: Path) -> None:
         self.parameters = {"n_features": N_FEATURES, "width": width, "depth": depth}
@@ -260,7 +262,7 @@ class ForceConstantsTask(DynamicsTask):
 
     def loss(self, network: nn.Module, samples: list[Dynamics]) -> Tensor:
         """Errors of modes and of force constants."""
-        return dynamics.force_constants_loss(network, samples)
+        return dynamics.force_constants_loss(network, samples, self.energies)
 
 
 class ChargesTask(DynamicsTask):

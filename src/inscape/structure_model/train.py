@@ -20,9 +20,10 @@ from inscape.spectra import native_energy_edges, native_q_edges
 from inscape.structure_model import dataset
 from inscape.structure_model.dataset import Sample, Samples, atoms_of, prepare
 from inscape.structure_model.dynamics import DynamicsSamples
+from inscape.structure_model.network import go_on_from
 from inscape.structure_model.novelty import Novelty
 from inscape.structure_model.representation import N_LEVELS, cumulative_dos
-from inscape.structure_model.tasks import TASKS
+from inscape.structure_model.tasks import TASKS, ForceConstantsTask
 from inscape.training import (
     WEIGHTS,
     Batches,
@@ -152,6 +153,7 @@ def train_structure(
     epochs: int = 40,
     max_atoms: int = 40,
     unstable: bool = False,
+    energies: float = 1.0,
     precision: str = "float32",
     random_state: int = 0,
     archives: str | Path | None = None,
@@ -181,12 +183,16 @@ def train_structure(
     unstable
         Learn from crystals that are not dynamically clean, too ("force-constants" only, which they have like any
         other). The crystals to tune on are clean.
+    energies
+        How much errors of the energies of modes count beside those of first order and of force constants
+        ("force-constants" only).
     precision
         "bfloat16" multiplies matrices in that shorter type, which is faster where the processor can (`fit_network`).
     archives
         Folder of the archives that the library was built from ("force-constants" and "charges", the first time).
     start
-        Weights of the same kind to go on from, instead of random ones.
+        Weights of the same kind to go on from, instead of random ones; of a network of smaller depth, too: what is new
+        adds nothing at first.
     beside
         Weights of the same kind and shape, trained before on the same crystals or more, whose networks stand in the
         file before the new ones: so an ensemble grows.
@@ -201,15 +207,22 @@ def train_structure(
             f"unstable = true with kind = {kind!r}: crystals that are not dynamically clean have no spectra to learn "
             "from, and metals among them no charges; expected kind = 'force-constants'"
         )
+    if energies != 1.0 and name != "force-constants":
+        raise DataError(f"energies = {energies} with the kind {name!r}, which has none; expected 'force-constants'")
     source = Library(library)
     learn, tune = training_ids(source, max_atoms, unstable=unstable)
     path = Path(output) if output is not None else WEIGHTS / f"structure-{name}.safetensors"
     checkpoints = [Path(f"{path}.{member}.checkpoint") for member in range(members)]
     task = TASKS[name](width, depth, n_components, path.parent)
+    if isinstance(task, ForceConstantsTask):
+        task.energies = energies
     task.prepare(source, learn + tune, archives, crystal_bar(progress, "features and targets"))
     training, tuning = (task.samples(source, ids) for ids in (learn, tune))
-    begun = load_weights(start, class_name=f"structure-{name}")[0] if start is not None else {}
     names = training.names + tuning.names
+    begun: dict[str, Tensor] = {}
+    if start is not None:
+        begun, before = load_weights(start, class_name=f"structure-{name}")
+        names += sorted(set(before.ids) - set(names))  # they were learned from, too
     tensors, first, losses, ids = _trained_before(beside, name, task.parameters, names)
     for member in range(members):
         with torch.random.fork_rng(devices=[]):
@@ -217,7 +230,7 @@ def train_structure(
             network = task.network()
         task.standardise(network, training)
         if begun:
-            network.load_state_dict({name: value.float() for name, value in below(f"{member}.", begun).items()})
+            go_on_from(network, {name: value.float() for name, value in below(f"{member}.", begun).items()})
         history = fit_network(
             network,
             task.loss,
