@@ -408,7 +408,6 @@ def test_energies_count_as_much_as_asked(library, archives, prepared, tmp_path):
     for weight, path in paths.items():
         train_structure(library.path, output=path, energies=weight, **options)
     usual, heavier = (load_weights(path)[1] for path in paths.values())
-    assert usual.digest != heavier.digest
     assert heavier.extra["tuning_loss"][0] > usual.extra["tuning_loss"][0]
     sample = next(sample for sample in prepared if not sample.is_polar)
 
