@@ -275,15 +275,17 @@ def test_stable_force_constants_are_left_alone():
     assert (made.share, made.lowest) == (0, 0)
 
 
-def test_what_is_written_is_read_back_by_phonopy(tmp_path):
+def test_what_is_written_is_read_back_by_phonopy_and_euphonic(tmp_path):
+    euphonic = pytest.importorskip("euphonic")
     found = predicted_force_constants(CRYSTAL).force_constants
     again = read_force_constants(write_phonopy(found, tmp_path / "quartz.yaml"))
     here = np.sort(modes_at(found, Q[1:], np.ones(2)).energies, axis=1)
     np.testing.assert_allclose(np.sort(modes_at(again, Q[1:], np.ones(2)).energies, axis=1), here, atol=1e-3)
+    constants = euphonic.ForceConstants.from_phonopy(path=tmp_path, summary_name="quartz.yaml")
+    assert constants.crystal.n_atoms == 9
 
 
-def test_what_is_written_is_read_back_by_euphonic(tmp_path):
-    """Of silicon, which has no charges: Euphonic takes most of a minute to read a crystal that has some."""
+def test_modes_of_what_is_written_are_those_of_euphonic(tmp_path):
     euphonic = pytest.importorskip("euphonic")
     found = predicted_force_constants(read_structure(SILICON.atoms)).force_constants
     write_phonopy(found, tmp_path / "silicon.yaml")

@@ -18,12 +18,14 @@ from phonopy.structure.cells import Primitive
 from inscape.errors import ForceConstantsError
 from inscape.lattice.dipoles import ewald_splitting, short_range
 from inscape.lattice.fourier import LatticeSum
-from inscape.structures import Crystal
+from inscape.structures import SAME_PLACE, Crystal
 
 COULOMB = 14.399652
 """e²/4πε₀ in eV Å: phonopy's unit factor of the dipole term for VASP, used where a BORN file has none."""
 
-PHONOPY_SYMPREC = 1e-5
+PHONOPY_SYMPREC = SAME_PLACE
+"""Meshes and the operations that go with them are found at one tolerance."""
+
 WORST_DRIFT = 0.05
 """Force constants whose sum over all atoms exceeds this share of the mean force constant of an atom with itself are
 refused. The sum, a force where all atoms move together, must be 0; what is left of it is error, and enters squared

@@ -40,8 +40,7 @@ class LatticeSum:
         place, first = np.divmod(which, n)
         second = np.searchsorted(primitive.p2s_map, primitive.s2p_map)[place]
         steps = np.rint(ways[term] - self.positions[second] + self.positions[first]).astype(np.int64)
-        reach = int(np.abs(steps).max())
-        self.lattice, index = _numbered(steps, reach)
+        self.lattice, index = _numbered(steps)
         roots = np.sqrt(matrix.normalization_masses)
         tensors = compact[first, place] / (counts[which] * roots[first] * roots[second])[:, None, None]
         terms = np.zeros((len(self.lattice), n, 3, n, 3))
@@ -71,9 +70,10 @@ class LatticeSum:
         return found
 
 
-def _numbered(steps: NDArray[np.int64], reach: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+def _numbered(steps: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """The lattice vectors among steps (n, 3) and their negatives, so that the negative of the i-th is the i-th from the
     end, shape (n_lattice, 3), and which of them each step is, (n,)."""
+    reach = int(np.abs(steps).max())
     side = 2 * reach + 1
     number = ((steps + reach) * [side**2, side, 1]).sum(axis=1)
     known = np.unique(np.concatenate([number, side**3 - 1 - number]))

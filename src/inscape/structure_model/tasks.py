@@ -249,7 +249,7 @@ class DynamicsTask(Task):
 
 
 class ForceConstantsTask(DynamicsTask):
-    """Force constants of all pairs of atoms, judged by modes, whose ``energies`` count as much more as this says."""
+    """Force constants of all pairs of atoms, judged by modes; ``energies`` is the weight of their energies."""
 
     energies = 1.0
 
