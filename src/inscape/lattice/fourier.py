@@ -10,6 +10,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 from phonopy.harmonic.dynamical_matrix import DynamicalMatrix
+from phonopy.structure.cells import Primitive
 
 Array = NDArray[np.float64]
 
@@ -33,16 +34,12 @@ class LatticeSum:
         primitive, compact = matrix.primitive, np.asarray(matrix.force_constants)
         n = len(primitive)
         self.positions = np.asarray(primitive.scaled_positions)
-        ways, images = primitive.get_smallest_vectors()
-        counts, starts = images[..., 0].ravel(), images[..., 1].ravel()
-        which = np.repeat(np.arange(len(counts)), counts)
-        term = starts[which] + np.arange(len(which)) - np.repeat(np.cumsum(counts) - counts, counts)
-        place, first = np.divmod(which, n)
+        ways, place, first, share = nearest_images(primitive)
         second = np.searchsorted(primitive.p2s_map, primitive.s2p_map)[place]
-        steps = np.rint(ways[term] - self.positions[second] + self.positions[first]).astype(np.int64)
+        steps = np.rint(ways - self.positions[second] + self.positions[first]).astype(np.int64)
         self.lattice, index = _numbered(steps)
         roots = np.sqrt(matrix.normalization_masses)
-        tensors = compact[first, place] / (counts[which] * roots[first] * roots[second])[:, None, None]
+        tensors = compact[first, place] * (share / (roots[first] * roots[second]))[:, None, None]
         terms = np.zeros((len(self.lattice), n, 3, n, 3))
         terms[index, first, :, second, :] = tensors
         terms += terms[::-1].transpose(0, 3, 4, 1, 2)  # of −R: D is Hermitian
@@ -68,6 +65,28 @@ class LatticeSum:
             block *= own[:, :, None]
             block *= own.conj()[:, None]
         return found
+
+
+def nearest_images(
+    primitive: Primitive,
+) -> tuple[Array, NDArray[np.int64], NDArray[np.int64], Array]:
+    """Ways from atoms of the primitive cell to those of the supercell, several where images are equally near.
+
+    Returns
+    -------
+    ways
+        Shape (n, 3), fractions of the primitive cell.
+    place, atom
+        Of the supercell and of the primitive cell, each shape (n,).
+    share
+        1 over the number of such ways between these two, shape (n,).
+    """
+    ways, images = primitive.get_smallest_vectors()
+    counts, starts = images[..., 0].ravel(), images[..., 1].ravel()
+    which = np.repeat(np.arange(len(counts)), counts)
+    term = starts[which] + np.arange(len(which)) - np.repeat(np.cumsum(counts) - counts, counts)
+    place, atom = np.divmod(which, len(primitive))
+    return np.asarray(ways[term]), place, atom, 1 / counts[which]
 
 
 def _numbered(steps: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:

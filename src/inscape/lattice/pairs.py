@@ -13,6 +13,7 @@ from phonopy.structure.cells import Primitive
 
 from inscape.lattice.dipoles import Dipoles, dipole_matrices, from_commensurate, screened_splitting
 from inscape.lattice.force_constants import ForceConstants, from_phonopy, new_phonopy
+from inscape.lattice.fourier import nearest_images
 from inscape.lattice.sum_rules import N_TWISTS, mended, violations
 from inscape.structures import Crystal
 
@@ -93,14 +94,10 @@ def _at_rest(compact: Array, own: tuple[NDArray[np.integer], NDArray[np.integer]
 
 def _mean_ways(primitive: Primitive) -> NDArray[np.float64]:
     """Way from each atom to each of the supercell, mean over the nearest images, (n_atoms, n_supercell, 3), Å."""
-    ways, images = primitive.get_smallest_vectors()
-    count, start = images[..., 0].ravel(), images[..., 1].ravel()
-    sums = np.add.reduceat(
-        ways[np.concatenate([np.arange(s, s + c) for c, s in zip(count, start, strict=True)])],
-        np.concatenate([[0], np.cumsum(count)[:-1]]),
-    )
-    mean = (sums / count[:, None]) @ primitive.cell
-    return np.asarray(mean.reshape(*images.shape[:2], 3).transpose(1, 0, 2))
+    ways, place, atom, share = nearest_images(primitive)
+    mean = np.zeros((len(primitive), len(primitive.s2p_map), 3))
+    np.add.at(mean, (atom, place), ways * share[:, None])
+    return np.asarray(mean @ primitive.cell)
 
 
 def _supercell(crystal: Crystal, reach: float) -> Phonopy:
