@@ -35,6 +35,7 @@ import inscape.lattice.modes as modes
 import inscape.library.build as build
 import inscape.library.writing as writing
 import inscape.scattering.wave_vectors as wave_vectors
+from inscape.lattice import ForceConstants
 from inscape.library import LibraryWriter, RenderSettings
 from inscape.plots import COLOURS
 
@@ -46,7 +47,7 @@ READING, SYMMETRY, MATRICES = "reading", "symmetry", "dynamical matrices"
 DIAGONAL, FACTORS, DENSITIES, WRITING = "diagonalisation", "structure factors", "densities of states", "writing"
 STAGES = [  # where a function is looked up, its name, its stage; the time of one inside another is the inner one's
     (build, "read_force_constants", READING),
-    (modes, "dynamical_matrices", MATRICES),
+    (ForceConstants, "matrices", MATRICES),
     (np.linalg, "eigh", DIAGONAL),
     (modes, "operations", SYMMETRY),
     (spglib, "get_ir_reciprocal_mesh", SYMMETRY),

@@ -13,8 +13,16 @@ import inscape.structure_model.dynamics as dynamics
 from crystals import FEW, MATERIALS, QUARTZ, SILICON, ElementFeatures, force_constants_of, spring_matrix
 from inscape import predict
 from inscape.cli import app
-from inscape.errors import DataError, LibraryError
-from inscape.lattice import DynamicsTargets, from_pairs, modes_at, read_force_constants, stabilised, write_phonopy
+from inscape.errors import DataError, ForceConstantsError, LibraryError
+from inscape.lattice import (
+    DynamicsTargets,
+    ForceConstants,
+    from_pairs,
+    modes_at,
+    read_force_constants,
+    stabilised,
+    write_phonopy,
+)
 from inscape.lattice.dipoles import Dipoles, commensurate_points, dipole_matrices, screened_splitting
 from inscape.library import Library
 from inscape.potentials import N_FEATURES, neighbours
@@ -43,6 +51,11 @@ from inscape.units import MODE_ENERGY
 CRYSTAL = read_structure(QUARTZ.atoms)
 TURN = np.array([[0.36, 0.48, -0.8], [-0.8, 0.6, 0.0], [0.48, 0.64, 0.6]])
 CALL = ForceConstantModel.__call__
+POLAR = {
+    "born": np.where(CRYSTAL.numbers == 14, 3.0, -1.5)[:, None, None] * np.eye(3),
+    "dielectric": 2.4 * np.eye(3),
+    "factor": 14.399652,
+}
 Q = np.array([[0.0, 0.0, 0.0], [0.13, 0.21, -0.07], [0.5, 0.0, 0.0]])
 
 
@@ -140,8 +153,7 @@ def test_modes_are_those_of_the_pairs_and_dipoles(polar):
     springs = spring_tensors(c)
     charges = None
     if polar:
-        born = np.where(c.numbers == 14, 3.0, -1.5)[:, None, None] * np.eye(3)
-        charges = {"born": born, "dielectric": 2.4 * np.eye(3), "factor": 14.399652}
+        charges = POLAR
     found = from_pairs(c, *springs, charges)
     q = Q[1:]
     pairs = Pairs.of(torch.from_numpy(springs[0]), torch.from_numpy(springs[1]))
@@ -162,6 +174,34 @@ def spring_tensors(crystal):
     r = np.linalg.norm(ways, axis=1)[:, None, None]
     unit = ways[:, :, None] / r
     return pairs, ways, -20 * np.exp((1.6 - r) / 0.6) * unit * unit.transpose(0, 2, 1)
+
+
+@pytest.mark.parametrize("polar", [False, True])
+def test_sums_in_a_supercell_are_those_of_phonopys_cells(polar):
+    """Modes at any wave vector, matrices at those of the supercell, and the way back, by both roads."""
+    c = CRYSTAL
+    charges = POLAR if polar else None
+    ours = from_pairs(c, *spring_tensors(c), charges)
+    theirs = ForceConstants(c, ours.phonopy)
+    toward = np.eye(3)
+    q = np.array([[0.0, 0.0, 0.0], [0.1, -0.2, 0.4], [0.5, 0.5, 0.0]])
+    np.testing.assert_allclose(ours.matrices(q, toward), theirs.matrices(q, toward), atol=1e-9)
+    assert ours.has_born == theirs.has_born == polar
+    (here, matrices), (there, expected) = ours.commensurate(), theirs.commensurate()
+    order = [int(np.abs(there - one).sum(axis=1).argmin()) for one in here]
+    np.testing.assert_allclose(there[order], here, atol=1e-12)
+    np.testing.assert_allclose(matrices, expected[order], atol=1e-9)
+    again = ours.with_commensurate(1.21 * matrices)
+    np.testing.assert_allclose(again.tensors, 1.21 * ours.tensors, atol=1e-9)
+    other = theirs.with_commensurate(1.21 * expected)
+    np.testing.assert_allclose(again.array, other.array, atol=1e-6)  # phonopy's are made symmetric once more
+
+
+def test_values_that_are_not_finite_are_refused():
+    pairs, ways, tensors = exchangeable(CRYSTAL)
+    tensors[3] = np.nan
+    with pytest.raises(ForceConstantsError, match="NaN or infinite"):
+        from_pairs(CRYSTAL, pairs, ways, tensors)
 
 
 def test_sums_that_are_not_symmetric_are_balanced():

@@ -263,7 +263,7 @@ def test_dynamical_matrices_are_those_of_phonopy(name):
         ph.nac_params = {**ph.nac_params, "method": "wang"}
     q = np.random.default_rng(5).uniform(-0.5, 0.5, (40, 3))
     matrix = ph.dynamical_matrix
-    short = LatticeSum(short_range(matrix))
+    short = LatticeSum.of(short_range(matrix))
     np.testing.assert_allclose(
         dynamical_matrices(matrix, short, q, np.zeros_like(q)), get_dynamical_matrices_at_qpoints(matrix, q), atol=1e-6
     )
@@ -273,13 +273,13 @@ def test_dynamical_matrices_are_those_of_phonopy(name):
 def test_sums_over_the_lattice_do_not_depend_on_blocks(monkeypatch, size):
     matrix = force_constants_of(SILICON).phonopy.dynamical_matrix
     q = np.random.default_rng(5).uniform(-0.5, 0.5, (7, 3))
-    expected = LatticeSum(matrix)(q)
+    expected = LatticeSum.of(matrix)(q)
     monkeypatch.setattr(fourier, "BLOCK_BYTES", size)
     monkeypatch.setattr(fourier, "LEAST", 2)
-    found = LatticeSum(matrix)(q)
+    found = LatticeSum.of(matrix)(q)
     np.testing.assert_allclose(found, expected, atol=1e-13)
     np.testing.assert_allclose(found, found.conj().transpose(0, 2, 1), atol=1e-13)
-    assert LatticeSum(matrix)(np.zeros((0, 3))).shape == (0, 6, 6)
+    assert LatticeSum.of(matrix)(np.zeros((0, 3))).shape == (0, 6, 6)
 
 
 # ---- Γ

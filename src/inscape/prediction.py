@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -33,7 +34,7 @@ from inscape.structure_model.doubts import around
 from inscape.structure_model.novelty import THRESHOLD
 from inscape.structure_model.representation import from_relative_density
 from inscape.structures import Crystal, read_structure
-from inscape.threads import numpy_alone
+from inscape.threads import numpy_alone, shares, side_by_side
 
 Array = NDArray[np.floating]
 
@@ -117,15 +118,21 @@ def predict_many(
             "uncertainty of maps follows from an ensemble of force constants: take the road force-constants; those by "
             "codes have typical errors in their attributes"
         )
+    shipped_model().features.load()  # once, before threads ask for it
     if road != "code":
-        if road == "force-constants" or uncertainty:
-            return [_sharp(crystal, settings, uncertainty) for crystal in crystals]
-        return [_better(crystal, settings) for crystal in crystals]
+        way = partial(_sharp, uncertainty=uncertainty) if road == "force-constants" or uncertainty else _better
+        return side_by_side(partial(way, crystal, settings) for crystal in crystals)
     _check_reach(settings)
     asked = [of_isotopes(crystal, settings) for crystal in crystals]
+    parts = side_by_side(partial(_by_code, asked[some], settings) for some in shares(len(asked), len(asked)))
+    return [prediction for part in parts for prediction in part]
+
+
+def _by_code(crystals: Sequence[Crystal], settings: SpectraSettings) -> list[Prediction]:
+    """By codes, in one batch."""
     return [
         _prediction(crystal, known.structure, known.model, settings)
-        for crystal, known in zip(asked, foresee(asked, settings.kinds), strict=True)
+        for crystal, known in zip(crystals, foresee(crystals, settings.kinds), strict=True)
     ]
 
 
@@ -141,18 +148,16 @@ def _better(crystal: Crystal, settings: SpectraSettings) -> Prediction:
     from inscape.simulation import Predicted
 
     model = shipped_model()
-    features = model.features([crystal.natural()])
-    (structure,) = model([crystal.natural()], settings.kinds, features=features)
-    sharp = Predicted.of(crystal, features[0], structure)
+    sharp = Predicted.of(crystal, kinds=settings.kinds)
     try:
         asked = of_isotopes(crystal, settings)
         _check_reach(settings)
     except (StructureError, DataError):
         return sharp.spectra(settings)
-    errors = (sharp.expected_error(settings.kinds), model.doubts.expected_error(structure, settings.kinds))
+    errors = (sharp.expected_error(settings.kinds), model.doubts.expected_error(sharp.density, settings.kinds))
     if error_size(errors[0]) <= error_size(errors[1]):
         return sharp.spectra(settings)
-    return _prediction(asked, structure, model, settings)
+    return _prediction(asked, sharp.density, model, settings)
 
 
 def error_size(errors: Mapping[str, float]) -> float:

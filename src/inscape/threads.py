@@ -1,12 +1,24 @@
-"""Threads of numpy and torch on the same cores."""
+"""Threads of numpy and torch on the same cores, and work that is shared between cores."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import os
+import sys
+import threading
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from functools import lru_cache
+from typing import TypeVar
 
 from threadpoolctl import ThreadpoolController
+
+T = TypeVar("T")
+
+CORES_VARIABLE = "OMP_NUM_THREADS"
+"""Environment variable that says how many cores to use, here as in numpy and torch."""
+
+_thread = threading.local()
 
 
 @lru_cache(maxsize=1)
@@ -23,3 +35,48 @@ def numpy_alone() -> Iterator[None]:
     """
     with _controller().limit(limits=1, user_api="blas"):
         yield
+
+
+@contextmanager
+def _torch_alone() -> Iterator[None]:
+    """Inside, torch computes with one thread, too, if it is there at all."""
+    torch = sys.modules.get("torch")
+    if torch is None:
+        yield
+        return
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
+
+
+def cores() -> int:
+    """Cores to work on: as many as ``OMP_NUM_THREADS`` says, otherwise all that this process may use."""
+    said = os.environ.get(CORES_VARIABLE, "")
+    return max(1, int(said)) if said.isdigit() else len(os.sched_getaffinity(0))
+
+
+def side_by_side(calls: Iterable[Callable[[], T]]) -> list[T]:
+    """What each of the calls returns, in their order; they are made at the same time, each on a core of its own.
+
+    This pays where numpy or torch compute, which let other threads go on. Within such a call, others are made one after
+    the other. The first error in the order of calls is raised, when all have ended.
+    """
+    waiting = list(calls)
+    n_threads = min(len(waiting), cores())
+    if n_threads < 2 or getattr(_thread, "is_one_of_many", False):
+        return [call() for call in waiting]
+
+    def mark() -> None:
+        _thread.is_one_of_many = True
+
+    with numpy_alone(), _torch_alone(), ThreadPoolExecutor(n_threads, "inscape", initializer=mark) as pool:
+        return list(pool.map(lambda call: call(), waiting))
+
+
+def shares(n: int, most: int) -> list[slice]:
+    """Slices that together hold n things, none more than ``most``, and at least one for each core."""
+    size = max(1, min(most, -(-n // cores())))
+    return [slice(start, min(start + size, n)) for start in range(0, n, size)]

@@ -30,6 +30,8 @@ from phonopy.structure.brillouin_zone import BrillouinZone
 
 from inscape.lattice.fourier import LatticeSum
 
+Array = NDArray[np.floating]
+
 BLOCK = 64
 """Wave vectors at a time: few, so that their arrays stay in the cache."""
 
@@ -52,9 +54,7 @@ AT_GAMMA = 1e-5
 """A wave vector shorter than this, 1/Å without the 2π, is Γ itself (phonopy's tolerance)."""
 
 
-def ewald_splitting(
-    supercell: NDArray[np.float64], primitive: NDArray[np.float64], dielectric: NDArray[np.float64]
-) -> dict[str, float]:
+def ewald_splitting(supercell: Array, primitive: Array, dielectric: Array) -> dict[str, float]:
     """Smearing Λ and largest G of the sum over dipoles, for phonopy's ``nac_params``.
 
     Parameters
@@ -80,7 +80,7 @@ def ewald_splitting(
     return _splitting(SPREAD / (2 * np.pi * shortest / 2), primitive, dielectric)
 
 
-def screened_splitting(primitive: NDArray[np.float64], dielectric: NDArray[np.float64]) -> dict[str, float]:
+def screened_splitting(primitive: Array, dielectric: Array) -> dict[str, float]:
     """A splitting that no supercell enters: the part in real space ends within `SCREENING` of each atom, Å.
 
     What is left without the sum over dipoles then means the same in all crystals.
@@ -88,7 +88,7 @@ def screened_splitting(primitive: NDArray[np.float64], dielectric: NDArray[np.fl
     return _splitting(np.sqrt(np.trace(dielectric) / 3) / (2 * np.pi * SCREENING), primitive, dielectric)
 
 
-def _splitting(smearing: float, primitive: NDArray[np.float64], dielectric: NDArray[np.float64]) -> dict[str, float]:
+def _splitting(smearing: float, primitive: Array, dielectric: Array) -> dict[str, float]:
     """A smearing, and the largest G that it needs."""
     cutoff = 2 * smearing * np.sqrt(-np.log(SMALLEST_WEIGHT) / np.linalg.eigvalsh(dielectric).min())
     corners = np.stack(np.meshgrid(*[(-0.5, 0.5)] * 3), axis=-1).reshape(-1, 3) @ np.linalg.inv(primitive).T
@@ -104,11 +104,11 @@ class Dipoles:
     ``born`` charges (n_atoms, 3, 3) and ``dielectric`` (3, 3); ``factor``, e²/4πε₀ in eV Å as of phonopy.
     """
 
-    supercell: NDArray[np.float64]
+    supercell: Array
     primitive: PhonopyAtoms
-    masses: NDArray[np.float64]
-    born: NDArray[np.float64]
-    dielectric: NDArray[np.float64]
+    masses: Array
+    born: Array
+    dielectric: Array
     factor: float
 
     @classmethod
@@ -140,9 +140,9 @@ def short_range(matrix: DynamicalMatrix) -> DynamicalMatrix:
     """
     if not isinstance(matrix, DynamicalMatrixGL):
         return matrix
-    whole, dipoles = LatticeSum(matrix), Dipoles.within(matrix)
+    whole, dipoles = LatticeSum.of(matrix), Dipoles.within(matrix)
 
-    def matrices(q: NDArray[np.float64]) -> NDArray[np.complex128]:
+    def matrices(q: Array) -> NDArray[np.complex128]:
         return whole(q) - dipole_matrices(dipoles, q, np.zeros_like(q))
 
     return DynamicalMatrix(matrix.supercell, matrix.primitive, from_commensurate(matrix, matrices))
@@ -159,14 +159,19 @@ def commensurate_points(matrix: DynamicalMatrix) -> NDArray[np.float64]:
 def _inverse(matrix: DynamicalMatrix) -> DynmatToForceConstants:
     """phonopy's way from dynamical matrices back to force constants, with its wave vectors in the first zone."""
     found = DynmatToForceConstants(matrix.primitive, matrix.supercell, is_full_fc=False)
-    zone = BrillouinZone(np.asarray(np.linalg.inv(matrix.primitive.cell), dtype=np.float64))
-    zone.run(found.commensurate_points)
-    found.commensurate_points = np.array([nearest[0] for nearest in zone.shortest_qpoints])
+    found.commensurate_points = nearest_to_gamma(matrix.primitive.cell, found.commensurate_points)
     return found
 
 
+def nearest_to_gamma(cell: Array, q: Array) -> NDArray[np.float64]:
+    """Wave vectors (n_q, 3) moved into the first Brillouin zone of a cell, fractions of the reciprocal lattice."""
+    zone = BrillouinZone(np.asarray(np.linalg.inv(cell), dtype=np.float64))
+    zone.run(np.asarray(q, dtype=np.float64))
+    return np.array([nearest[0] for nearest in zone.shortest_qpoints])
+
+
 def from_commensurate(
-    matrix: DynamicalMatrix, matrices: Callable[[NDArray[np.float64]], NDArray[np.complex128]]
+    matrix: DynamicalMatrix, matrices: Callable[[Array], NDArray[np.complex128]]
 ) -> NDArray[np.float64]:
     """Compact force constants, shape (n_atoms, n_supercell, 3, 3), from dynamical matrices at wave vectors.
 
@@ -186,7 +191,7 @@ def from_commensurate(
 
 
 def dynamical_matrices(
-    matrix: DynamicalMatrix, short: LatticeSum, q: NDArray[np.float64], directions: NDArray[np.float64]
+    matrix: DynamicalMatrix, short: LatticeSum, q: Array, directions: Array
 ) -> NDArray[np.complex128]:
     """Dynamical matrices at wave vectors within the first Brillouin zone, as phonopy's own function gives them.
 
@@ -210,7 +215,7 @@ def dynamical_matrices(
     if isinstance(matrix, DynamicalMatrixGL):
         return short(q) + dipole_matrices(Dipoles.within(matrix), q, directions)
     if isinstance(matrix, DynamicalMatrixNAC):
-        found = np.asarray(get_dynamical_matrices_at_qpoints(matrix, q))
+        found = np.asarray(get_dynamical_matrices_at_qpoints(matrix, np.asarray(q, dtype=np.float64)))
         _approach_gamma(found, matrix, q, directions)
         return found
     return short(q)
@@ -219,8 +224,8 @@ def dynamical_matrices(
 def _approach_gamma(
     found: NDArray[np.complex128],
     matrix: DynamicalMatrixNAC,
-    q: NDArray[np.float64],
-    directions: NDArray[np.float64],
+    q: Array,
+    directions: Array,
 ) -> None:
     """Replace the matrices at Γ by their limits along the directions; for other dipole terms than Gonze and Lee's."""
     at_gamma = np.linalg.norm(q @ np.linalg.inv(matrix.primitive.cell).T, axis=1) < AT_GAMMA
@@ -231,8 +236,8 @@ def _approach_gamma(
 
 def dipole_matrices(
     dipoles: Dipoles,
-    q: NDArray[np.float64],
-    directions: NDArray[np.float64],
+    q: Array,
+    directions: Array,
     splitting: Mapping[str, float] | None = None,
 ) -> NDArray[np.complex128]:
     """Z_d·T_dd'·Z_d'/√(M_d M_d') with T of `_dipole_sums`, less the Hermitian part of its sum over d' at q = 0.
@@ -270,8 +275,8 @@ def dipole_matrices(
 
 def _dipole_sums(
     dipoles: Dipoles,
-    q: NDArray[np.float64],
-    directions: NDArray[np.float64],
+    q: Array,
+    directions: Array,
     pairs: tuple[NDArray[np.intp], NDArray[np.intp]],
     split: Mapping[str, float],
 ) -> NDArray[np.float64]:
@@ -303,7 +308,7 @@ def _dipole_sums(
     return found
 
 
-def _half_of_lattice(cell: NDArray[np.float64], cutoff: float) -> NDArray[np.float64]:
+def _half_of_lattice(cell: Array, cutoff: float) -> NDArray[np.float64]:
     """One of each pair G, −G within the cutoff, without G = 0, shape (n, 3), 1/Å without the 2π."""
     reach = np.ceil(cutoff * np.linalg.norm(cell, axis=1)).astype(int)
     grid = np.stack(np.meshgrid(*(np.arange(-n, n + 1) for n in reach), indexing="ij"), axis=-1).reshape(-1, 3)
@@ -311,9 +316,7 @@ def _half_of_lattice(cell: NDArray[np.float64], cutoff: float) -> NDArray[np.flo
     return np.asarray(vectors[np.linalg.norm(vectors, axis=1) < cutoff])
 
 
-def _terms(
-    dipoles: Dipoles, smearing: float, k: NDArray[np.float64], directions: NDArray[np.float64]
-) -> NDArray[np.float64]:
+def _terms(dipoles: Dipoles, smearing: float, k: Array, directions: Array) -> NDArray[np.float64]:
     """K K exp(−K·ε·K/4Λ²)/(K·ε·K) for K of shape (n_q, n, 3), as `COMPONENTS`, shape (n_q, 6, n)."""
     zero = np.sum(k**2, axis=-1) < AT_GAMMA**2
     k = k.copy()
@@ -324,7 +327,7 @@ def _terms(
     return np.stack([k[..., a] * k[..., b] * weight for a, b in COMPONENTS], axis=1)
 
 
-def _pair_charges(first: NDArray[np.float64], second: NDArray[np.float64], a: int, b: int) -> NDArray[np.float64]:
+def _pair_charges(first: Array, second: Array, a: int, b: int) -> NDArray[np.float64]:
     """What a component of a symmetric tensor gives of Z_d·T·Z_d' for pairs of Z (n_pairs, 3, 3): (n_pairs, 9)."""
     found = first[:, a, :, None] * second[:, b, None, :]
     if a != b:

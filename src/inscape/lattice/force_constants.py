@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from contextlib import nullcontext
+from copy import copy
 from functools import cached_property
 from typing import Any
 
@@ -16,9 +17,17 @@ from phonopy.structure.atoms import PhonopyAtoms
 from phonopy.structure.cells import Primitive
 
 from inscape.errors import ForceConstantsError
-from inscape.lattice.dipoles import ewald_splitting, short_range
+from inscape.lattice.dipoles import (
+    commensurate_points,
+    dynamical_matrices,
+    ewald_splitting,
+    from_commensurate,
+    short_range,
+)
 from inscape.lattice.fourier import LatticeSum
 from inscape.structures import SAME_PLACE, Crystal
+
+Array = NDArray[np.floating]
 
 COULOMB = 14.399652
 """e²/4πε₀ in eV Å: phonopy's unit factor of the dipole term for VASP, used where a BORN file has none."""
@@ -32,7 +41,6 @@ refused. The sum, a force where all atoms move together, must be 0; what is left
 energies in about this proportion. Of some 300 crystals of the phonondb none leaves more than 7·10⁻⁶."""
 
 
-@dataclass(frozen=True, eq=False)
 class ForceConstants:
     """Harmonic force constants of one crystal, symmetrised, with the acoustic sum rule, ready for phonon modes.
 
@@ -44,8 +52,13 @@ class ForceConstants:
         The phonopy object that holds supercell, force constants (compact, eV/Å²) and, where known, Born charges.
     """
 
-    crystal: Crystal
-    phonopy: Phonopy
+    def __init__(self, crystal: Crystal, phonopy: Phonopy) -> None:
+        self.crystal, self._phonopy = crystal, phonopy
+
+    @property
+    def phonopy(self) -> Phonopy:
+        """The phonopy object that holds supercell, force constants (compact, eV/Å²) and, where known, Born charges."""
+        return self._phonopy
 
     @property
     def has_born(self) -> bool:
@@ -60,13 +73,44 @@ class ForceConstants:
     @cached_property
     def short_range(self) -> DynamicalMatrix:
         """phonopy's dynamical matrix without the sum over dipoles, where there is one."""
-        assert self.phonopy.dynamical_matrix is not None  # there are force constants
-        return short_range(self.phonopy.dynamical_matrix)
+        return short_range(self._matrix)
 
     @cached_property
     def short_sum(self) -> LatticeSum:
         """Dynamical matrices of ``short_range`` at any wave vectors."""
-        return LatticeSum(self.short_range)
+        return LatticeSum.of(self.short_range)
+
+    def matrices(self, q: Array, directions: Array) -> NDArray[np.complex128]:
+        """Dynamical matrices at wave vectors within the first Brillouin zone, (n_q, 3 n_atoms, 3 n_atoms), eV/Å²/u.
+
+        Parameters
+        ----------
+        q, directions
+            As of `inscape.lattice.dipoles.dynamical_matrices`.
+        """
+        return dynamical_matrices(self._matrix, self.short_sum, q, directions)
+
+    def commensurate(self) -> tuple[NDArray[np.float64], NDArray[np.complex128]]:
+        """Wave vectors commensurate with the supercell, (n_q, 3), fractions, and the dynamical matrices there.
+
+        The sum over dipoles is within the force constants there, without a macroscopic field at Γ.
+        """
+        q = commensurate_points(self._matrix)
+        return q, LatticeSum.of(self._matrix)(q)
+
+    def with_commensurate(self, matrices: NDArray[np.complexfloating]) -> ForceConstants:
+        """The same crystal with other dynamical matrices at the wave vectors of `commensurate`."""
+        new = copy(self.phonopy)  # cells stay, and are shared
+        charges, new.nac_params = new.nac_params, None
+        new.force_constants = from_commensurate(self._matrix, lambda _: np.asarray(matrices))
+        return from_phonopy(new, crystal=self.crystal, charges=charges)
+
+    @property
+    def _matrix(self) -> DynamicalMatrix:
+        """phonopy's dynamical matrix."""
+        matrix = self.phonopy.dynamical_matrix
+        assert matrix is not None  # there are force constants
+        return matrix
 
     def with_isotopes(self, choice: Mapping[str | int, str | int]) -> ForceConstants:
         """The same force constants between other isotopes: masses change, and with them all modes.
@@ -172,8 +216,7 @@ def from_phonopy(
             "these phonopy data hold displacements but no forces or force constants; "
             "expected FORCE_SETS, FORCE_CONSTANTS, or a yaml file with either: run phonopy's force step first"
         )
-    if not np.all(np.isfinite(phonopy.force_constants)):
-        raise ForceConstantsError("the force constants hold NaN or infinite values; recompute them")
+    check_finite(np.asarray(phonopy.force_constants))
     known: Any = dict(charges or phonopy.nac_params or {})
     phonopy.nac_params = None  # phonopy sums over dipoles anew at each change of the force constants
     if phonopy.force_constants.shape[0] == phonopy.force_constants.shape[1] != len(phonopy.primitive):
@@ -184,6 +227,12 @@ def from_phonopy(
         cells = phonopy.supercell.cell, phonopy.primitive.cell
         phonopy.nac_params = ewald_splitting(*cells, np.asarray(known["dielectric"])) | known
     return ForceConstants(crystal or _crystal_of(phonopy.primitive, isotopes), phonopy)
+
+
+def check_finite(tensors: Array) -> None:
+    """`ForceConstantsError` unless all force constants are finite."""
+    if not np.all(np.isfinite(tensors)):
+        raise ForceConstantsError("the force constants hold NaN or infinite values; recompute them")
 
 
 def _crystal_of(primitive: Primitive, isotopes: Iterable[int] | None) -> Crystal:
@@ -222,8 +271,10 @@ def new_phonopy(cell: PhonopyAtoms, supercell: Any, primitive: Any, *, symmetry:
 
     The ``symmetry`` of the supercell is needed to make displacements only.
     """
-    with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", message="primitive_matrix defaulted to 'auto'")  # "auto" is what is meant
+    to_find = primitive is None or isinstance(primitive, str)  # filters belong to all threads: touched if need be
+    with warnings.catch_warnings() if to_find else nullcontext():
+        if to_find:
+            warnings.filterwarnings("ignore", message="primitive_matrix defaulted to 'auto'")  # what is meant
         return Phonopy(
             cell,
             supercell_matrix=supercell,

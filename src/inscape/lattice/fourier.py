@@ -7,12 +7,13 @@ wave vectors by lattice vectors, and of the force constants, lattice vectors by 
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import numpy as np
 from numpy.typing import NDArray
 from phonopy.harmonic.dynamical_matrix import DynamicalMatrix
-from phonopy.structure.cells import Primitive
 
-Array = NDArray[np.float64]
+Array = NDArray[np.floating]
 
 BLOCK_BYTES, LEAST = 1_000_000, 48
 """Dynamical matrices are made in blocks of about this size, which stay in the cache, and of at least so many, so that
@@ -26,24 +27,42 @@ class LatticeSum:
 
     Parameters
     ----------
-    matrix
-        phonopy's dynamical matrix, which holds compact force constants, the cells and the masses.
+    positions
+        Of the atoms of the primitive cell, shape (n_atoms, 3), fractions of it.
+    ways, first, second
+        Ways from the first atom to the second or a copy of it, shape (n, 3), fractions, and their numbers, each (n,).
+    tensors
+        The term of each, without its phase, shape (n, 3, 3), eV/Å²/u.
     """
 
-    def __init__(self, matrix: DynamicalMatrix) -> None:
-        primitive, compact = matrix.primitive, np.asarray(matrix.force_constants)
-        n = len(primitive)
-        self.positions = np.asarray(primitive.scaled_positions)
-        ways, place, first, share = nearest_images(primitive)
-        second = np.searchsorted(primitive.p2s_map, primitive.s2p_map)[place]
-        steps = np.rint(ways - self.positions[second] + self.positions[first]).astype(np.int64)
+    def __init__(
+        self,
+        positions: Array,
+        ways: Array,
+        first: NDArray[np.integer],
+        second: NDArray[np.integer],
+        tensors: Array,
+    ) -> None:
+        n = len(positions)
+        self.positions = positions
+        steps = np.rint(ways - positions[second] + positions[first]).astype(np.int64)
         self.lattice, index = _numbered(steps)
-        roots = np.sqrt(matrix.normalization_masses)
-        tensors = compact[first, place] * (share / (roots[first] * roots[second]))[:, None, None]
         terms = np.zeros((len(self.lattice), n, 3, n, 3))
         terms[index, first, :, second, :] = tensors
         terms += terms[::-1].transpose(0, 3, 4, 1, 2)  # of −R: D is Hermitian
         self.terms = terms.reshape(len(terms), -1) / 2
+
+    @classmethod
+    def of(cls, matrix: DynamicalMatrix) -> LatticeSum:
+        """That of phonopy's dynamical matrix, which holds compact force constants, the cells and the masses."""
+        primitive, compact = matrix.primitive, np.asarray(matrix.force_constants)
+        ways, place, first, share = NearestImages.of(*primitive.get_smallest_vectors())
+        second = np.searchsorted(primitive.p2s_map, primitive.s2p_map)[place]
+        roots = np.sqrt(matrix.normalization_masses)
+        weights = share / (roots[first] * roots[second])
+        return cls(
+            np.asarray(primitive.scaled_positions), ways, first, second, compact[first, place] * weights[:, None, None]
+        )
 
     def __call__(self, q: Array) -> NDArray[np.complex128]:
         """Dynamical matrices at wave vectors (n_q, 3), fractions of the primitive reciprocal lattice.
@@ -67,26 +86,26 @@ class LatticeSum:
         return found
 
 
-def nearest_images(
-    primitive: Primitive,
-) -> tuple[Array, NDArray[np.int64], NDArray[np.int64], Array]:
+class NearestImages(NamedTuple):
     """Ways from atoms of the primitive cell to those of the supercell, several where images are equally near.
 
-    Returns
-    -------
-    ways
-        Shape (n, 3), fractions of the primitive cell.
-    place, atom
-        Of the supercell and of the primitive cell, each shape (n,).
-    share
-        1 over the number of such ways between these two, shape (n,).
+    ``ways`` (n, 3), fractions of the primitive cell; ``place`` and ``first``, (n,), the atom of the supercell and that
+    of the primitive cell; ``share``, (n,), 1 over the number of ways between these two.
     """
-    ways, images = primitive.get_smallest_vectors()
-    counts, starts = images[..., 0].ravel(), images[..., 1].ravel()
-    which = np.repeat(np.arange(len(counts)), counts)
-    term = starts[which] + np.arange(len(which)) - np.repeat(np.cumsum(counts) - counts, counts)
-    place, atom = np.divmod(which, len(primitive))
-    return np.asarray(ways[term]), place, atom, 1 / counts[which]
+
+    ways: Array
+    place: NDArray[np.int64]
+    first: NDArray[np.int64]
+    share: Array
+
+    @classmethod
+    def of(cls, ways: Array, images: NDArray[np.integer]) -> NearestImages:
+        """Of what phonopy's ``get_smallest_vectors`` gives."""
+        counts, starts = images[..., 0].ravel(), images[..., 1].ravel()
+        which = np.repeat(np.arange(len(counts)), counts)
+        term = starts[which] + np.arange(len(which)) - np.repeat(np.cumsum(counts) - counts, counts)
+        place, first = np.divmod(which, images.shape[1])
+        return cls(np.asarray(ways[term]), place, first, 1 / counts[which])
 
 
 def _numbered(steps: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:

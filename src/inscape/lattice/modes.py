@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -10,9 +11,9 @@ import spglib
 from numpy.typing import ArrayLike, NDArray
 from phonopy.physical_units import get_physical_units
 
-from inscape.lattice.dipoles import dynamical_matrices
 from inscape.lattice.force_constants import PHONOPY_SYMPREC, ForceConstants
 from inscape.structures import Crystal, operations
+from inscape.threads import shares, side_by_side
 from inscape.units import THZ, signed_energies
 
 BLOCK_BYTES = 64_000_000
@@ -88,9 +89,6 @@ def modes_at(
     q = np.atleast_2d(np.asarray(q, dtype=float))
     n_atoms = force_constants.crystal.n_atoms
     share = np.full(len(q), 1.0 / len(q)) if weights is None else np.asarray(weights, dtype=float)
-    dynamical_matrix = force_constants.phonopy.dynamical_matrix
-    assert dynamical_matrix is not None  # there are force constants
-    short = force_constants.short_sum
     unit = get_physical_units().DefaultToTHz * THZ  # phonopy's, so that modes are its own to the last digits
     towards = np.zeros_like(q) if directions is None else np.broadcast_to(np.asarray(directions, dtype=float), q.shape)
     energies = np.empty((len(q), 3 * n_atoms))
@@ -98,13 +96,16 @@ def modes_at(
     lattice_vectors = np.rint(q)
     phases = np.exp(-2j * np.pi * lattice_vectors @ force_constants.crystal.positions.T)
     block = max(1, BLOCK_BYTES // (16 * 9 * n_atoms**2))
-    for start in range(0, len(q), block):
-        part = slice(start, start + block)
-        matrices = dynamical_matrices(dynamical_matrix, short, (q - lattice_vectors)[part], towards[part])
+    _ = force_constants.short_sum  # made once, before threads ask for it
+
+    def diagonalise(part: slice) -> None:
+        matrices = force_constants.matrices((q - lattice_vectors)[part], towards[part])
         values, vectors = np.linalg.eigh(matrices)
         energies[part] = signed_energies(values, unit)
         unphased = vectors.transpose(0, 2, 1).reshape(-1, 3 * n_atoms, n_atoms, 3)
         polarisations[part] = unphased * phases[part, None, :, None]
+
+    side_by_side(partial(diagonalise, part) for part in shares(len(q), block))
     identity = np.eye(3)[None], np.arange(n_atoms)[None]
     return Modes(force_constants.crystal, q, share, energies, polarisations, *identity)
 

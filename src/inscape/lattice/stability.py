@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from copy import copy
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from inscape.lattice.dipoles import commensurate_points, from_commensurate
-from inscape.lattice.force_constants import ForceConstants, from_phonopy
-from inscape.lattice.fourier import LatticeSum
+from inscape.lattice.force_constants import ForceConstants
 from inscape.spectra import IMAGINARY_CUTOFF
 from inscape.units import MODE_ENERGY, signed_energies
 
@@ -44,22 +41,16 @@ def stabilised(force_constants: ForceConstants, towards: Callable[[Array], Array
         From the energies that are then there, shape (n_q, n_modes), meV, none negative, to those that the same modes
         are to have. A smooth function of the energy makes that a function of the matrix, too.
     """
-    matrix = force_constants.phonopy.dynamical_matrix
-    assert matrix is not None  # there are force constants
-    q = commensurate_points(matrix)
+    _, matrices = force_constants.commensurate()
     crystal = force_constants.crystal
     roots = np.sqrt(crystal.masses / crystal.natural().masses).repeat(3)
     to_natural = np.outer(roots, roots)
-    square, modes = np.linalg.eigh(LatticeSum(matrix)(q) * to_natural)
+    square, modes = np.linalg.eigh(matrices * to_natural)
     energies = signed_energies(square)
     imaginary = energies < -IMAGINARY_CUTOFF
     if towards is None and not imaginary.any():
         return Stabilised(force_constants, 0.0, 0.0)
     wanted = np.abs(energies) if towards is None else towards(np.abs(energies))
     real = np.einsum("qim,qm,qjm->qij", modes, (wanted / MODE_ENERGY) ** 2, modes.conj(), optimize=True)
-    charges = force_constants.phonopy.nac_params
-    new = copy(force_constants.phonopy)  # cells stay, and are shared
-    new.nac_params = None
-    new.force_constants = from_commensurate(matrix, lambda _: real / to_natural)
-    found = from_phonopy(new, crystal=crystal, charges=charges)
+    found = force_constants.with_commensurate(real / to_natural)
     return Stabilised(found, float(imaginary.mean()), float(energies.min()) if imaginary.any() else 0.0)

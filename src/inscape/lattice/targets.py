@@ -10,13 +10,11 @@ from phonopy.harmonic.dynamical_matrix import DynamicalMatrix, DynamicalMatrixGL
 
 from inscape.lattice.dipoles import (
     Dipoles,
-    commensurate_points,
     dipole_matrices,
     from_commensurate,
     screened_splitting,
 )
 from inscape.lattice.force_constants import ForceConstants
-from inscape.lattice.fourier import LatticeSum
 from inscape.lattice.pairs import SAME_WAY
 from inscape.units import signed_energies
 
@@ -66,8 +64,8 @@ class DynamicsTargets:
         matrix = force_constants.phonopy.dynamical_matrix
         assert matrix is not None  # there are force constants
         primitive = matrix.primitive
-        q = commensurate_points(matrix)
-        total = short = LatticeSum(matrix)(q)
+        q, total = force_constants.commensurate()
+        short = total
         charges = np.empty((0, 3, 3)), np.empty((0, 3))
         compact = np.asarray(matrix.force_constants)
         if isinstance(matrix, DynamicalMatrixGL) and _insulates(matrix.dielectric_constant):

@@ -21,6 +21,7 @@ from inscape.scattering import (
     scattering_lengths,
 )
 from inscape.spectra import native_energy_edges, native_q_edges
+from inscape.threads import side_by_side
 
 REFERENCE_TEMPERATURE = 10.0
 """Temperature of the Debye–Waller factor of stored maps, K."""
@@ -67,14 +68,20 @@ def render(force_constants: ForceConstants, settings: RenderSettings) -> tuple[d
     tensors = np.stack([displacements(modes, t) for t in TEMPERATURES])
     lengths = scattering_lengths(crystal)
     rng = np.random.default_rng([settings.seed, int(crystal.digest[:8], 16)])
-    shells = Shells(modes, q_edges)
-    arguments = (energy_edges, lengths, tensors[0])
-    powder = powder_map(
-        force_constants, modes, q_edges, *arguments, per_shell=settings.per_shell, rng=rng, shells=shells
-    )
-    vectors, points = powder_points(modes, shells, *arguments, n_points=settings.n_points, rng=rng)
     grid = native_plane(crystal)
-    plane = plane_map(force_constants, grid, energy_edges, lengths, tensors[0])
+    arguments = (energy_edges, lengths, tensors[0])
+
+    def in_all_directions() -> tuple[NDArray[Any], ...]:
+        shells = Shells(modes, q_edges)
+        powder = powder_map(
+            force_constants, modes, q_edges, *arguments, per_shell=settings.per_shell, rng=rng, shells=shells
+        )
+        return powder, *powder_points(modes, shells, *arguments, n_points=settings.n_points, rng=rng)
+
+    def in_plane() -> tuple[NDArray[Any], ...]:
+        return (plane_map(force_constants, grid, *arguments),)
+
+    (powder, vectors, points), (plane,) = side_by_side([in_all_directions, in_plane])
     q = 0.5 * (q_edges[1:] + q_edges[:-1])
     arrays = {
         "partial_dos": partial.astype(np.float32),

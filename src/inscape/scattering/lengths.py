@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from threading import Lock
 from typing import Literal, get_args
 
 import numpy as np
@@ -16,6 +17,9 @@ from inscape.units import FM2_PER_BARN
 Weights = Literal["none", "coherent", "incoherent", "coherent-plus-incoherent"]
 """Which cross section weighs each atom."""
 
+
+_READING = Lock()
+"""periodictable reads its table of neutrons when it is first asked, which two threads must not do at once."""
 
 NEGLIGIBLE = 1e-3
 """Imaginary parts up to this share of the largest b' make S(Q,E) and S(−Q,E) the same to about as much."""
@@ -94,7 +98,8 @@ def scattering_lengths(crystal: Crystal) -> ScatteringLengths:
 def _lengths(number: int, isotope: int) -> tuple[float, float, float]:
     """b' and b'', fm, and σ_inc, barn, of an element or isotope."""
     element = periodictable.elements[number]
-    neutron = (element[isotope] if isotope else element).neutron
+    with _READING:
+        neutron = (element[isotope] if isotope else element).neutron
     if neutron is None or neutron.b_c is None:
         raise StructureError(
             f"no neutron scattering length is tabulated for {element.symbol}{isotope or ''}; "

@@ -47,17 +47,15 @@ class Predicted:
     density: Structure
 
     @classmethod
-    def of(
-        cls, crystal: Crystal, features: AtomFeatures | None = None, density: Structure | None = None
-    ) -> Predicted:
+    def of(cls, crystal: Crystal, features: AtomFeatures | None = None, kinds: Sequence[str] = ("dos",)) -> Predicted:
         """Predict a crystal; isotopes change nothing but masses.
 
         Parameters
         ----------
         features
             Of its atoms, where they are known already.
-        density
-            What `inscape.structure_model.StructureModel` says of it, where that is known already.
+        kinds
+            Codes that ``density`` is to have besides.
 
         Raises
         ------
@@ -67,8 +65,8 @@ class Predicted:
         usual = crystal.natural()
         model = shipped_force_constant_model()
         known = features or model.features([usual])[0]
-        other = density or shipped_model()([usual], kinds=("dos",), features=[known])[0]
-        return cls(crystal, model(usual, known), other)
+        (density,) = shipped_model()([usual], kinds, features=[known])
+        return cls(crystal, model(usual, known), density)
 
     @property
     def novelty(self) -> float:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -31,6 +32,7 @@ from inscape.simulation.computed import Computed, Modelled
 from inscape.spectra import centres, native_energy_edges, uniform_edges
 from inscape.structure_model.doubts import around
 from inscape.structures import Crystal
+from inscape.threads import side_by_side
 
 Array = NDArray[np.floating]
 
@@ -70,7 +72,9 @@ def spectra_of(computed: Computed, settings: SpectraSettings) -> Prediction:
     if imaginary.share > WORST_IMAGINARY:
         found.append(f"{_instability(imaginary)}: {computed.unstable}")
     dos = _dos(modes, edges, settings.de) if "dos" in settings.kinds else {}
-    powder = _powder(force_constants, modes, edges, settings) if "powder" in settings.kinds else {}
+    maps = [kind for kind in MAPS if kind in settings.kinds]
+    parts = side_by_side(partial(MAPS[kind], force_constants, modes, edges, settings) for kind in maps)
+    powder, plane = (dict(zip(maps, parts, strict=True)).get(kind, {}) for kind in MAPS)
     seen = settings.observation.spectra(
         lambda: phonon_orders(modes, edges, settings.temperature, order=1),
         scattering_lengths(crystal),
@@ -84,7 +88,7 @@ def spectra_of(computed: Computed, settings: SpectraSettings) -> Prediction:
         temperature=settings.temperature,
         **dos,
         **powder,
-        **(_plane(force_constants, modes, edges, settings) if "crystal" in settings.kinds else {}),
+        **plane,
         **_errors(computed.model, modes, settings.kinds, centres(edges), dos.get("partial_dos")),
         seen=seen,
         engine=computed.engine,
@@ -191,3 +195,7 @@ def _plane(force_constants: ForceConstants, modes: Modes, edges: Array, settings
         "k_edges": grid.k_edges,
         **{name: to_scattering(part, centres(edges), settings.temperature) for name, part in maps.items()},
     }
+
+
+MAPS = {"powder": _powder, "crystal": _plane}
+"""Kinds that take long, and what makes them."""
