@@ -418,6 +418,16 @@ def test_a_crystal_of_unseen_elements_is_foreign():
     assert novelty(foreign)[0] > FOREIGN_ELEMENT  # zinc
 
 
+def test_distances_count_more_where_atoms_are_light():
+    """Energies go as 1/√M, novelty as the square root of that; a cell taken twice is as light as once."""
+    known = atoms_in(*(cell(read_structure(m.atoms)) for m in FEW), cell(CRYSTALS[0]))
+    novelty = Novelty.fit(known, known)
+    once, twice = atoms_in(cell(CRYSTALS[0])), atoms_in(cell(CRYSTALS[0], repeat=(2, 1, 1)))
+    lighter = replace(once, masses=once.masses / 16)
+    np.testing.assert_allclose(novelty(lighter), 2 * novelty(once), rtol=1e-4)
+    np.testing.assert_allclose(novelty(twice), novelty(once), rtol=1e-3)
+
+
 # ---- data and training
 
 

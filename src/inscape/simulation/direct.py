@@ -77,10 +77,6 @@ class Predicted:
         """Force constants of the best network, the first."""
         return self._computed(self.found.tensors)
 
-    def members(self) -> list[Computed]:
-        """Force constants of each network."""
-        return [self._computed(tensors) for tensors in self.found.members]
-
     def _computed(self, tensors: Array) -> Computed:
         """Force constants with what is to be said of them."""
         made = folded(self.crystal, self.found, tensors, self.density.partial_dos)
@@ -126,7 +122,7 @@ class Predicted:
         Parameters
         ----------
         uncertainty
-            Give standard errors of maps: those of each network are rendered as well, which takes as long for each.
+            Give standard errors of maps: those of the other networks are rendered, too, which takes as long for each.
         """
         found = spectra_of(self.best(), settings)
         return with_uncertainties(found, self._map_errors(found, settings)) if uncertainty else found
@@ -141,7 +137,10 @@ class Predicted:
             return {}
         top, scale = float(found.dataset["energy_edges"].values[-1]), shipped_force_constant_model().doubts.maps
         alike = replace(settings, kinds=kinds, emax=top, instrument=None, ei=None, ef=None, multiphonon=False)
-        maps = [spectra_of(one, alike).dataset for one in self.members()]
+        seen = settings.observation
+        as_found = seen.instrument is None and not seen.has_many  # the maps of the first network are there
+        maps = [found.dataset] if as_found else [spectra_of(self.best(), alike).dataset]
+        maps += [spectra_of(self._computed(tensors), alike).dataset for tensors in self.found.members[1:]]
         spread = {kind: np.std([one[kind].values for one in maps], axis=0, ddof=1) for kind in kinds}
         return {kind: scale.get(kind, 1.0) * values for kind, values in spread.items()}
 
