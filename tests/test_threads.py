@@ -48,6 +48,23 @@ def test_calls_within_calls_run_one_after_the_other(two):
         assert first == second
 
 
+def test_cores_that_another_thread_has_taken_are_not_taken_twice(two):
+    inside, done = threading.Event(), threading.Event()
+
+    def wait():
+        inside.set()
+        return done.wait(20)
+
+    other = threading.Thread(target=side_by_side, args=([wait, wait],))
+    other.start()
+    assert inside.wait(20)
+    here = side_by_side([threading.get_ident, threading.get_ident])
+    done.set()
+    other.join()
+    assert here == [threading.get_ident()] * 2
+    assert threading.get_ident() not in side_by_side([threading.get_ident] * 2)  # free again
+
+
 def test_one_core_needs_no_threads(monkeypatch):
     monkeypatch.setenv("OMP_NUM_THREADS", "1")
     assert side_by_side([threading.get_ident] * 2) == [threading.get_ident()] * 2

@@ -18,7 +18,7 @@ T = TypeVar("T")
 CORES_VARIABLE = "OMP_NUM_THREADS"
 """Environment variable that says how many cores to use, here as in numpy and torch."""
 
-_thread = threading.local()
+_cores_are_taken = threading.Lock()
 
 
 @lru_cache(maxsize=1)
@@ -55,25 +55,27 @@ def _torch_alone() -> Iterator[None]:
 def cores() -> int:
     """Cores to work on: as many as ``OMP_NUM_THREADS`` says, otherwise all that this process may use."""
     said = os.environ.get(CORES_VARIABLE, "")
-    return max(1, int(said)) if said.isdigit() else len(os.sched_getaffinity(0))
+    if said.isdigit():
+        return max(1, int(said))
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def side_by_side(calls: Iterable[Callable[[], T]]) -> list[T]:
     """What each of the calls returns, in their order; they are made at the same time, each on a core of its own.
 
-    This pays where numpy or torch compute, which let other threads go on. Within such a call, others are made one after
-    the other. The first error in the order of calls is raised, when all have ended.
+    This pays where numpy or torch compute, which let other threads go on. While cores are taken in this way, within
+    such a call or in another thread, calls are made one after the other. The first error in their order is raised, when
+    all that had begun have ended.
     """
     waiting = list(calls)
     n_threads = min(len(waiting), cores())
-    if n_threads < 2 or getattr(_thread, "is_one_of_many", False):
+    if n_threads < 2 or not _cores_are_taken.acquire(blocking=False):
         return [call() for call in waiting]
-
-    def mark() -> None:
-        _thread.is_one_of_many = True
-
-    with numpy_alone(), _torch_alone(), ThreadPoolExecutor(n_threads, "inscape", initializer=mark) as pool:
-        return list(pool.map(lambda call: call(), waiting))
+    try:
+        with numpy_alone(), _torch_alone(), ThreadPoolExecutor(n_threads, "inscape") as pool:
+            return list(pool.map(lambda call: call(), waiting))
+    finally:
+        _cores_are_taken.release()
 
 
 def shares(n: int, most: int) -> list[slice]:
