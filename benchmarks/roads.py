@@ -1,6 +1,6 @@
 """Density of states by every road that a user could take, on the same crystals of `val`, in one run: error and time.
 
-    python benchmarks/roads.py LIBRARY [--number N] [--max-atoms N] [--engines NAMES] [--figure FILE]
+    OMP_NUM_THREADS=1 python benchmarks/roads.py LIBRARY [--number N] [--max-atoms N] [--engines NAMES] [--figure FILE]
 
 Roads: the code road and force constants in one pass, both of the structure model, and finite displacements with
 interatomic potentials in the geometry of DFT, supercells of at least 10 Å. Crystals are evenly taken from those of

@@ -24,6 +24,9 @@ NATIVE_ENERGY_MAX = 480.0
 IMAGINARY_CUTOFF = 0.4
 """Modes more than this below zero, meV, are imaginary; what is nearer is numerical noise of acoustic modes."""
 
+NODES, WEIGHTS = np.polynomial.legendre.leggauss(4)
+"""Of Gauss' quadrature between −1 and 1."""
+
 
 def native_energy_edges() -> Array:
     """Bin edges of the energy grid that libraries and models use, meV, shape (301,).
@@ -74,9 +77,8 @@ def edges_around(middle: Array) -> Array:
 
 def inside_bins(edges: Array) -> tuple[Array, Array]:
     """Points of Gauss' quadrature inside each bin, and their weights, each (n, 4): a bin's weights sum to its width."""
-    nodes, weights = np.polynomial.legendre.leggauss(4)
     half = np.diff(edges)[:, None] / 2
-    return centres(edges)[:, None] + half * nodes, half * weights
+    return centres(edges)[:, None] + half * NODES, half * WEIGHTS
 
 
 def rebin(values: Array, old: Array, new: Array, *, axis: int = -1) -> Array:
