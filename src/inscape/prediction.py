@@ -118,7 +118,7 @@ def predict_many(
             "uncertainty of maps follows from an ensemble of force constants: take the road force-constants; those by "
             "codes have typical errors in their attributes"
         )
-    shipped_model().features.load()  # once, before threads ask for it
+    shipped_model()  # loaded once, before threads ask for it
     if road != "code":
         way = partial(_sharp, uncertainty=uncertainty) if road == "force-constants" or uncertainty else _better
         return side_by_side(partial(way, crystal, settings) for crystal in crystals)
