@@ -213,9 +213,12 @@ def formula(entry: Entry) -> str:
 
 def remarks(found: dict[str, inscape.Prediction]) -> str:
     """What the results warn of, but for the missing LO–TO splitting, which all potentials lack."""
-    found = {road: str(result.warning or "").split("; ") for road, result in found.items()}
-    kept = [(road, text) for road, texts in found.items() for text in texts if text and "LO–TO" not in text]
-    return " ".join(f"{ROAD_NAMES[road]} warns: {text}." for road, text in kept)
+    sentences = []
+    for road, result in found.items():
+        texts = str(result.warning or "").split("; ")
+        if kept := [text for text in texts if text and "LO–TO" not in text and "born_from" not in text]:
+            sentences.append(f"{ROAD_NAMES[road]} warns: {'; '.join(kept)}.")
+    return " ".join(sentences)
 
 
 def main() -> None:
