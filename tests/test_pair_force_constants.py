@@ -151,9 +151,7 @@ def test_a_cubic_lattice_of_springs_has_the_modes_of_the_textbook():
 def test_modes_are_those_of_the_pairs_and_dipoles(polar):
     c = CRYSTAL
     springs = spring_tensors(c)
-    charges = None
-    if polar:
-        charges = POLAR
+    charges = POLAR if polar else None
     found = from_pairs(c, *springs, charges)
     q = Q[1:]
     pairs = Pairs.of(torch.from_numpy(springs[0]), torch.from_numpy(springs[1]))
