@@ -124,7 +124,7 @@ def predict_many(
         return side_by_side(partial(way, crystal, settings) for crystal in crystals)
     _check_reach(settings)
     asked = [of_isotopes(crystal, settings) for crystal in crystals]
-    parts = side_by_side(partial(_by_code, asked[some], settings) for some in shares(len(asked), len(asked)))
+    parts = side_by_side(partial(_by_code, asked[some], settings) for some in shares(len(asked)))
     return [prediction for part in parts for prediction in part]
 
 

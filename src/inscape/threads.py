@@ -78,7 +78,7 @@ def side_by_side(calls: Iterable[Callable[[], T]]) -> list[T]:
         _cores_are_taken.release()
 
 
-def shares(n: int, most: int) -> list[slice]:
-    """Slices that together hold n things, none more than ``most``, and at least one for each core."""
-    size = max(1, min(most, -(-n // cores())))
+def shares(n: int, most: int | None = None) -> list[slice]:
+    """Slices that together hold n things, as many as there are cores, or more so that none holds more than ``most``."""
+    size = max(1, min(most or n, -(-n // cores())))
     return [slice(start, min(start + size, n)) for start in range(0, n, size)]

@@ -112,17 +112,17 @@ class Dipoles:
     factor: float
 
     @classmethod
-    def of(cls, matrix: DynamicalMatrix, charges: Mapping[str, Any]) -> Dipoles:
-        """Of charges, as phonopy's ``nac_params``, in the cells of its dynamical matrix."""
+    def of(cls, supercell: Array, primitive: PhonopyAtoms, masses: Array, charges: Mapping[str, Any]) -> Dipoles:
+        """Of charges as in phonopy's ``nac_params``."""
         born, dielectric = np.asarray(charges["born"]), np.asarray(charges["dielectric"])
-        masses = matrix.normalization_masses
-        return cls(matrix.supercell.cell, matrix.primitive, masses, born, dielectric, float(charges["factor"]))
+        return cls(supercell, primitive, masses, born, dielectric, float(charges["factor"]))
 
     @classmethod
     def within(cls, matrix: DynamicalMatrixGL) -> Dipoles:
         """Of the charges that phonopy's dynamical matrix holds."""
         factor = matrix.nac_factor * matrix.primitive.volume / (4 * np.pi)
-        return cls.of(matrix, {"born": matrix.born, "dielectric": matrix.dielectric_constant, "factor": factor})
+        charges = {"born": matrix.born, "dielectric": matrix.dielectric_constant, "factor": factor}
+        return cls.of(matrix.supercell.cell, matrix.primitive, matrix.normalization_masses, charges)
 
 
 def short_range(matrix: DynamicalMatrix) -> DynamicalMatrix:

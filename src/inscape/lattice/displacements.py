@@ -17,7 +17,7 @@ from phonopy import Phonopy
 from phonopy.structure.atoms import PhonopyAtoms
 
 from inscape.errors import GridError, StructureError
-from inscape.lattice.force_constants import ForceConstants, from_phonopy, new_phonopy
+from inscape.lattice.force_constants import ForceConstants, from_phonopy, new_phonopy, phonopy_atoms
 from inscape.structures import Crystal
 
 Array = NDArray[np.floating]
@@ -91,10 +91,7 @@ def displace(crystal: Crystal, repetitions: ArrayLike, *, distance: float = DIST
         raise StructureError(
             f"the supercell would have {n_atoms} atoms, at most {MOST_ATOMS} are allowed: choose a smaller one"
         )
-    arrays = (np.asarray(a, dtype=np.float64) for a in (crystal.lattice, crystal.positions, crystal.masses))
-    lattice, positions, masses = arrays
-    cell = PhonopyAtoms(cell=lattice, scaled_positions=positions, numbers=crystal.numbers, masses=masses)
-    ph = new_phonopy(cell, matrix.T, np.eye(3))  # phonopy has basis vectors in columns
+    ph = new_phonopy(phonopy_atoms(crystal), matrix.T, np.eye(3))  # phonopy has basis vectors in columns
     ph.generate_displacements(distance=distance)
     return Displacements(crystal, ph)
 

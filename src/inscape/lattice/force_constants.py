@@ -266,6 +266,13 @@ def _check_sum_rule(compact: NDArray[np.float64], own: NDArray[np.integer]) -> N
         )
 
 
+def phonopy_atoms(crystal: Crystal) -> PhonopyAtoms:
+    """A crystal's primitive cell as phonopy has it."""
+    arrays = (np.array(a, dtype=np.float64) for a in (crystal.lattice, crystal.positions, crystal.masses))
+    lattice, positions, masses = arrays
+    return PhonopyAtoms(cell=lattice, scaled_positions=positions, numbers=crystal.numbers, masses=masses)
+
+
 def new_phonopy(cell: PhonopyAtoms, supercell: Any, primitive: Any, *, symmetry: bool = True) -> Phonopy:
     """A phonopy object of a cell and the matrices of its supercell and primitive cell, at the tolerance used here.
 

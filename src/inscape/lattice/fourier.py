@@ -27,28 +27,32 @@ class LatticeSum:
 
     Parameters
     ----------
-    positions
-        Of the atoms of the primitive cell, shape (n_atoms, 3), fractions of it.
-    ways, first, second
-        Ways from the first atom to the second or a copy of it, shape (n, 3), fractions, and their numbers, each (n,).
+    positions, masses
+        Of the atoms of the primitive cell, shape (n_atoms, 3), fractions of it, and (n_atoms,), u.
+    images
+        Ways to the atoms of the supercell.
+    second
+        Of which atom of the primitive cell each way leads to a copy, shape (n,).
     tensors
-        The term of each, without its phase, shape (n, 3, 3), eV/Å²/u.
+        Force constants between the two atoms of each way, shape (n, 3, 3), eV/Å².
     """
 
     def __init__(
         self,
         positions: Array,
-        ways: Array,
-        first: NDArray[np.integer],
+        masses: Array,
+        images: NearestImages,
         second: NDArray[np.integer],
         tensors: Array,
     ) -> None:
         n = len(positions)
         self.positions = positions
+        ways, _, first, share = images
+        roots = np.sqrt(masses)
         steps = np.rint(ways - positions[second] + positions[first]).astype(np.int64)
         self.lattice, index = _numbered(steps)
         terms = np.zeros((len(self.lattice), n, 3, n, 3))
-        terms[index, first, :, second, :] = tensors
+        terms[index, first, :, second, :] = tensors * (share / (roots[first] * roots[second]))[:, None, None]
         terms += terms[::-1].transpose(0, 3, 4, 1, 2)  # of −R: D is Hermitian
         self.terms = terms.reshape(len(terms), -1) / 2
 
@@ -56,13 +60,10 @@ class LatticeSum:
     def of(cls, matrix: DynamicalMatrix) -> LatticeSum:
         """That of phonopy's dynamical matrix, which holds compact force constants, the cells and the masses."""
         primitive, compact = matrix.primitive, np.asarray(matrix.force_constants)
-        ways, place, first, share = NearestImages.of(*primitive.get_smallest_vectors())
-        second = np.searchsorted(primitive.p2s_map, primitive.s2p_map)[place]
-        roots = np.sqrt(matrix.normalization_masses)
-        weights = share / (roots[first] * roots[second])
-        return cls(
-            np.asarray(primitive.scaled_positions), ways, first, second, compact[first, place] * weights[:, None, None]
-        )
+        images = NearestImages.of(*primitive.get_smallest_vectors())
+        second = np.searchsorted(primitive.p2s_map, primitive.s2p_map)[images.place]
+        positions, masses = np.asarray(primitive.scaled_positions), matrix.normalization_masses
+        return cls(positions, masses, images, second, compact[images.first, images.place])
 
     def __call__(self, q: Array) -> NDArray[np.complex128]:
         """Dynamical matrices at wave vectors (n_q, 3), fractions of the primitive reciprocal lattice.

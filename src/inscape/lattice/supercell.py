@@ -13,7 +13,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from phonopy import Phonopy
-from phonopy.structure.atoms import PhonopyAtoms
 from phonopy.structure.cells import get_smallest_vectors
 
 from inscape.lattice.dipoles import Dipoles, dipole_matrices, nearest_to_gamma
@@ -23,6 +22,7 @@ from inscape.lattice.force_constants import (
     check_finite,
     from_phonopy,
     new_phonopy,
+    phonopy_atoms,
 )
 from inscape.lattice.fourier import LatticeSum, NearestImages
 from inscape.structures import Crystal
@@ -59,17 +59,6 @@ class Supercell:
         """Its basis vectors in rows, shape (3, 3), Å."""
         return np.asarray(self.repetitions[:, None] * self.crystal.lattice)
 
-    @property
-    def atoms(self) -> PhonopyAtoms:
-        """The primitive cell as phonopy has it."""
-        crystal = self.crystal
-        return PhonopyAtoms(
-            cell=np.array(crystal.lattice),
-            scaled_positions=np.array(crystal.positions),
-            numbers=crystal.numbers,
-            masses=np.array(crystal.masses, dtype=np.float64),
-        )
-
     def place(self, steps: NDArray[np.integer]) -> NDArray[np.int64]:
         """Number of the cell that is so many basis vectors away, (n, 3), or that many and periods of the supercell."""
         return np.asarray(np.ravel_multi_index(tuple((steps % self.repetitions).T), tuple(self.repetitions)))
@@ -89,13 +78,9 @@ class Supercell:
 
     def sum(self, tensors: Array, masses: Array) -> LatticeSum:
         """Dynamical matrices of force constants at any wave vectors; masses (n_atoms,), u."""
-        ways, place, first, share = self.images
-        second, cell = np.divmod(place, len(self.cells))
-        roots = np.sqrt(masses)
-        weights = share / (roots[first] * roots[second])
-        return LatticeSum(
-            self.crystal.positions, ways, first, second, tensors[first, second, cell] * weights[:, None, None]
-        )
+        second, cell = np.divmod(self.images.place, len(self.cells))
+        terms = tensors[self.images.first, second, cell]
+        return LatticeSum(self.crystal.positions, masses, self.images, second, terms)
 
     def matrices(self, tensors: Array, masses: Array) -> NDArray[np.complex128]:
         """Dynamical matrices at the wave vectors ``q``, shape (n_cells, 3 n_atoms, 3 n_atoms), eV/Å²/u."""
@@ -103,15 +88,16 @@ class Supercell:
         grid = tensors.reshape(n, n, *self.repetitions, 9)
         sums = np.fft.ifftn(grid, axes=(2, 3, 4), norm="forward").reshape(n, n, -1, 3, 3)
         found = sums.transpose(2, 0, 3, 1, 4).reshape(-1, 3 * n, 3 * n)
-        return np.asarray(found * self._phases() / _roots(masses))
+        return np.asarray(found * self._phases / _roots(masses))
 
     def tensors(self, matrices: NDArray[np.complexfloating], masses: Array) -> NDArray[np.float64]:
         """The force constants whose dynamical matrices at the wave vectors ``q`` are these."""
         n = len(masses)
-        sums = (matrices * self._phases().conj() * _roots(masses)).reshape(-1, n, 3, n, 3)
+        sums = (matrices * self._phases.conj() * _roots(masses)).reshape(-1, n, 3, n, 3)
         grid = sums.transpose(1, 3, 0, 2, 4).reshape(n, n, *self.repetitions, 9)
         return np.asarray(np.fft.fftn(grid, axes=(2, 3, 4), norm="forward").real.reshape(n, n, -1, 3, 3))
 
+    @cached_property
     def _phases(self) -> NDArray[np.complex128]:
         """exp(iq·(r_j − r_i)) at ``q``, as factors of dynamical matrices."""
         own = np.exp(2j * np.pi * self.q @ self.crystal.positions.T).repeat(3, axis=1)
@@ -119,8 +105,7 @@ class Supercell:
 
     def dipoles(self, charges: Mapping[str, Any]) -> Dipoles:
         """Of charges as phonopy has them."""
-        born, dielectric = np.asarray(charges["born"]), np.asarray(charges["dielectric"])
-        return Dipoles(self.lattice, self.atoms, self.crystal.masses, born, dielectric, float(charges["factor"]))
+        return Dipoles.of(self.lattice, phonopy_atoms(self.crystal), self.crystal.masses, charges)
 
     def tensors_of_dipoles(self, dipoles: Dipoles, splitting: Mapping[str, float] | None = None) -> NDArray[np.float64]:
         """Force constants of the interaction of dipoles, with a splitting as of `dipole_matrices`."""
@@ -129,7 +114,7 @@ class Supercell:
 
     def phonopy(self, tensors: Array) -> Phonopy:
         """phonopy's object of these force constants."""
-        found = new_phonopy(self.atoms, np.diag(self.repetitions), np.eye(3), symmetry=False)
+        found = new_phonopy(phonopy_atoms(self.crystal), np.diag(self.repetitions), np.eye(3), symmetry=False)
         atom = np.searchsorted(found.primitive.p2s_map, found.primitive.s2p_map)
         steps = found.supercell.scaled_positions * self.repetitions - self.crystal.positions[atom]
         compact = tensors[:, atom, self.place(np.rint(steps).astype(int))]

@@ -14,7 +14,7 @@ from inscape.potentials import AtomFeatures
 from inscape.results import Prediction, novelty_warning, with_uncertainties
 from inscape.settings import SpectraSettings
 from inscape.simulation.computed import Computed, Modelled
-from inscape.simulation.spectra import WORST_IMAGINARY, spectra_of
+from inscape.simulation.spectra import MAPS, WORST_IMAGINARY, spectra_of
 from inscape.structure_model import Structure, shipped_model
 from inscape.structure_model.agreement import agreed
 from inscape.structure_model.force_constants import PairForceConstants, shipped_force_constant_model
@@ -33,9 +33,6 @@ UNSTABLE = (
     "simulate with a potential says more"
 )
 """What imaginary modes of predicted force constants mean."""
-
-MAPS = ("powder", "crystal")
-"""Kinds whose uncertainty follows from the ensemble."""
 
 
 @dataclass(frozen=True, eq=False)

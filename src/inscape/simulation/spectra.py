@@ -74,7 +74,8 @@ def spectra_of(computed: Computed, settings: SpectraSettings) -> Prediction:
     dos = _dos(modes, edges, settings.de) if "dos" in settings.kinds else {}
     maps = [kind for kind in MAPS if kind in settings.kinds]
     parts = side_by_side(partial(MAPS[kind], force_constants, modes, edges, settings) for kind in maps)
-    powder, plane = (dict(zip(maps, parts, strict=True)).get(kind, {}) for kind in MAPS)
+    made = dict(zip(maps, parts, strict=True))
+    powder = made.get("powder", {})
     seen = settings.observation.spectra(
         lambda: phonon_orders(modes, edges, settings.temperature, order=1),
         scattering_lengths(crystal),
@@ -88,7 +89,7 @@ def spectra_of(computed: Computed, settings: SpectraSettings) -> Prediction:
         temperature=settings.temperature,
         **dos,
         **powder,
-        **plane,
+        **made.get("crystal", {}),
         **_errors(computed.model, modes, settings.kinds, centres(edges), dos.get("partial_dos")),
         seen=seen,
         engine=computed.engine,
@@ -198,4 +199,4 @@ def _plane(force_constants: ForceConstants, modes: Modes, edges: Array, settings
 
 
 MAPS = {"powder": _powder, "crystal": _plane}
-"""Kinds that take long, and what makes them."""
+"""Kinds that are maps, and what makes them."""
