@@ -13,6 +13,7 @@ from crystals import (
     MATERIALS,
     NACL,
     QUARTZ,
+    SILICON,
     SIMPLE_CUBIC,
     SLIDING,
     ZINC_OXIDE,
@@ -23,6 +24,7 @@ from crystals import (
 )
 from inscape.errors import ForceConstantsError
 from inscape.lattice import ForceConstants, from_phonopy, modes_at, modes_on_mesh, read_force_constants
+from inscape.structures import Crystal, read_structure
 from inscape.units import HBAR2_2U, THZ
 
 Q = np.random.default_rng(0).uniform(-0.5, 0.5, (6, 3))
@@ -276,6 +278,17 @@ def test_operations_map_like_atoms_onto_each_other(material):
         np.testing.assert_allclose(rotation @ rotation.T, np.eye(3), atol=1e-5)
         assert sorted(permutation) == list(range(len(numbers)))
         np.testing.assert_array_equal(numbers[permutation], numbers)
+
+
+def test_operations_are_those_that_hold_where_the_symmetry_is_found_loosely():
+    """An atom 0.01 Å off: cubic within 0.1 Å, and yet only the inversion takes atoms to where atoms are."""
+    silicon = read_structure(SILICON.atoms)
+    cell, positions = silicon.lattice, silicon.positions
+    moved = positions + np.array([[0, 0, 0], [0.002, 0.001, 0.0005]])
+    crystal = Crystal.from_cell(cell, moved, [14, 14], symprec=0.1)
+    assert len(crystal.rotations) == 48
+    assert len(crystal.operations.turns) == len(crystal.operations.permutations) == 2
+    assert len(Crystal.from_cell(cell, positions, [14, 14]).operations.turns) == 48
 
 
 @pytest.mark.parametrize("dim", [(1, 1, 1), (2, 2, 1)])

@@ -12,7 +12,7 @@ from inscape.potentials import N_FEATURES, NequixFeatures, engine
 from inscape.potentials.harmonics import coupling, paths, spherical_harmonics
 from inscape.potentials.images import Images
 from inscape.potentials.nequix import read_nqx
-from inscape.structures import Crystal, read_structure
+from inscape.structures import Crystal, Operations, read_structure
 from inscape.testing import check_engine
 
 TURN = Rotation.from_rotvec([0.3, -0.7, 0.5]).as_matrix()
@@ -71,8 +71,9 @@ def test_features_by_symmetry_are_those_of_every_atom(monkeypatch, material, n_s
     crystal = read_structure(material.atoms)
     (found,) = NequixFeatures()([crystal])
     assert len(Images.by_symmetry([crystal]).sources) == n_sources
-    one_by_one = np.eye(3)[None], np.arange(crystal.n_atoms)[None]
-    monkeypatch.setattr("inscape.potentials.images.operations", lambda crystal: one_by_one)
+    identity = np.eye(3, dtype=int)[None]
+    one_by_one = Operations(identity, identity.astype(float), np.arange(crystal.n_atoms)[None])
+    monkeypatch.setitem(crystal.__dict__, "operations", one_by_one)
     (expected,) = NequixFeatures()([crystal])
     for ours, theirs in zip((found.invariants, *found.tensors), (expected.invariants, *expected.tensors), strict=True):
         torch.testing.assert_close(ours, theirs, rtol=1e-4, atol=1e-4)
@@ -89,7 +90,7 @@ def raw(lattice, positions, numbers):
     """A crystal as it is given, never reduced to its primitive cell."""
     return Crystal(
         lattice, positions, numbers, np.ones(len(numbers)), (0,) * len(numbers), lattice, np.eye(3), "P1", 1,
-        np.eye(3, dtype=int)[None],
+        np.eye(3, dtype=int)[None], np.zeros((1, 3)),
     )  # fmt: skip
 
 

@@ -41,6 +41,7 @@ from inscape.structure_model.dynamics import (
     prepare,
 )
 from inscape.structure_model.force_constants import ForceConstantModel, shipped_force_constant_model
+from inscape.structure_model.pair_images import PairImages
 from inscape.structure_model.pairs import Pairs
 from inscape.structure_model.pairs import dynamical_matrices as bloch_sum
 from inscape.structure_model.train import training_ids
@@ -63,7 +64,7 @@ def raw(lattice, positions, numbers, masses):
     """A crystal as it is given, never reduced to its primitive cell."""
     return Crystal(
         lattice, positions, numbers, masses, (0,) * len(numbers), lattice, np.eye(3), "P1", 1,
-        np.eye(3, dtype=int)[None],
+        np.eye(3, dtype=int)[None], np.zeros((1, 3)),
     )  # fmt: skip
 
 
@@ -87,6 +88,24 @@ def test_a_pair_and_its_reverse_are_transposes():
     np.testing.assert_array_equal(found.pairs[:, reverse], found.pairs[::-1])
     np.testing.assert_allclose(found.ways[reverse], -found.ways, atol=1e-9)
     np.testing.assert_allclose(found.tensors[reverse], found.tensors.transpose(0, 2, 1), atol=1e-6)
+
+
+@pytest.mark.parametrize("material", MATERIALS, ids=lambda m: m.name)
+def test_force_constants_by_symmetry_are_those_of_every_pair(monkeypatch, material):
+    crystal = read_structure(material.atoms)
+    model = shipped_force_constant_model()
+    found = model(crystal)
+    every = Pairs.of(torch.from_numpy(found.pairs), torch.tensor(found.ways, dtype=torch.float32))
+    images = PairImages.by_symmetry(crystal, every)
+    assert 2 * len(images.few) <= len(every)
+    monkeypatch.setattr(PairImages, "by_symmetry", lambda crystal, pairs: one_by_one(pairs))
+    np.testing.assert_allclose(model(crystal).members, found.members, atol=2e-4)
+
+
+def one_by_one(pairs):
+    """Every pair as an image of none but itself."""
+    each = torch.arange(len(pairs))
+    return PairImages(pairs, pairs, each, torch.eye(3).expand(len(pairs), 3, 3))
 
 
 def test_energies_do_not_depend_on_rotation_order_of_atoms_or_origin():

@@ -73,7 +73,7 @@ def cell(crystal, *, permutation=None, repeat=(1, 1, 1), turn=None, origin=0.0):
         atoms.set_cell(atoms.cell.array @ turn.T, scale_atoms=True)
     one = Crystal(
         atoms.cell.array, atoms.get_scaled_positions(), atoms.numbers, atoms.get_masses(), (0,) * len(atoms),
-        atoms.cell.array, np.eye(3), "P1", 1, np.eye(3, dtype=int)[None],
+        atoms.cell.array, np.eye(3), "P1", 1, np.eye(3, dtype=int)[None], np.zeros((1, 3)),
     )  # fmt: skip
     return geometry(one), features([one])[0].invariants
 

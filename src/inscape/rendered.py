@@ -14,7 +14,7 @@ from inscape.lattice import ForceConstants
 from inscape.library import render
 from inscape.library.render import RenderSettings
 from inscape.metrics import mean_energy
-from inscape.simulation.direct import folded
+from inscape.simulation.direct import folded, foretold
 from inscape.spectra import centres, native_energy_edges, native_q_edges
 from inscape.structure_model import Structure, StructureModel
 from inscape.structure_model.force_constants import ForceConstantModel, PairForceConstants
@@ -68,9 +68,8 @@ class Foretold:
     def of(cls, truth: Truth, model: ForceConstantModel, other: StructureModel) -> Foretold:
         """Predict and render a crystal; ``other`` is the model of its density of states and its novelty."""
         clock = [time.perf_counter()]
-        features = model.features([truth.crystal])
-        found = model(truth.crystal, features[0], polar=truth.has_born)
-        (density,) = other([truth.crystal], kinds=("dos",), features=features)
+        (features,) = model.features([truth.crystal])
+        found, density = foretold(truth.crystal, features, model, other, polar=truth.has_born)
         clock.append(time.perf_counter())
         made = folded(truth.crystal, found, found.tensors, density.partial_dos)
         clock.append(time.perf_counter())
@@ -104,4 +103,3 @@ class Foretold:
     def disagreement(self) -> float:
         """Of the networks, meV."""
         return self.found.disagreement
-

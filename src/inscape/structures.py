@@ -12,7 +12,7 @@ from dataclasses import dataclass, fields, replace
 from functools import cached_property, reduce
 from math import gcd
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 import spglib
@@ -46,6 +46,18 @@ SAME_PLACE = 1e-5
 """Tolerance of the operations that take atoms to atoms, Å: where they are used, nothing may change."""
 
 
+class Operations(NamedTuple):
+    """Operations of a space group, without repetition by lattice translations.
+
+    ``turns``, rotations on fractional positions (columns), shape (n, 3, 3); ``rotations``, the same in the Cartesian
+    frame; ``permutations``, shape (n, n_atoms): which atom each operation takes to the place of an atom.
+    """
+
+    turns: IntArray
+    rotations: NDArray[np.float64]
+    permutations: IntArray
+
+
 @dataclass(frozen=True, eq=False)
 class Crystal:
     """The primitive cell of a crystal and what is known of its symmetry.
@@ -73,8 +85,9 @@ class Crystal:
         International symbol, such as ``P3_221``.
     space_group_number
         1 to 230.
-    rotations
-        Rotations W of the point group on fractional positions (columns), x' = W x + w, shape (n_rotations, 3, 3).
+    rotations, translations
+        Operations of the space group on fractional positions (columns), x' = W x + w, by W without repetition: W, shape
+        (n_rotations, 3, 3), and w, (n_rotations, 3).
     """
 
     lattice: FloatArray
@@ -87,6 +100,7 @@ class Crystal:
     space_group: str
     space_group_number: int
     rotations: IntArray
+    translations: FloatArray
 
     def __post_init__(self) -> None:
         for field in fields(self):
@@ -186,6 +200,18 @@ class Crystal:
         """One integer for each sort of atom, by element, isotope and mass, shape (n_atoms,): what symmetry maps."""
         return _kinds(self)
 
+    @cached_property
+    def operations(self) -> Operations:
+        """Operations of the space group that take atoms to the places of like ones, and how."""
+        turns, translations = self.rotations, self.translations
+        permutations, exact = _permutations(self, turns, translations)
+        if not exact:
+            found = _ask_spglib("get_symmetry", self, SAME_PLACE)
+            turns, translations = np.asarray(found["rotations"], dtype=np.int64), np.asarray(found["translations"])
+            permutations, _ = _permutations(self, turns, translations)
+        to_cartesian = self.lattice.T
+        return Operations(turns, to_cartesian @ turns @ np.linalg.inv(to_cartesian), permutations)
+
     def natural(self) -> Crystal:
         """The same crystal of the natural isotopes; symmetry and order of atoms stay those of the isotopes."""
         isotopes = np.array(self.isotopes, dtype=np.int64)
@@ -251,26 +277,17 @@ def laue_rotations(crystal: Crystal) -> IntArray:
     return np.unique(np.concatenate([crystal.rotations, -crystal.rotations]), axis=0)
 
 
-def operations(crystal: Crystal) -> tuple[NDArray[np.float64], IntArray]:
-    """Operations of the space group, without repetition by lattice translations, in the Cartesian frame.
-
-    Returns
-    -------
-    rotations
-        Shape (n, 3, 3).
-    permutations
-        Shape (n, n_atoms): which atom each operation takes to the place of an atom.
-    """
-    found = _ask_spglib("get_symmetry", crystal, SAME_PLACE)
-    turns = np.asarray(found["rotations"], dtype=np.float64)
-    moved = np.einsum("dx,gyx->gdy", crystal.positions, turns) + np.asarray(found["translations"])[:, None]
+def _permutations(crystal: Crystal, turns: IntArray, translations: FloatArray) -> tuple[IntArray, bool]:
+    """Which atom each operation takes to the place of an atom, and whether all are like it and within `SAME_PLACE`."""
+    moved = np.einsum("dx,gyx->gdy", crystal.positions, turns) + translations[:, None]
     permutations = np.empty(moved.shape[:2], dtype=np.int64)
+    farthest = 0.0
     for number, places in enumerate(moved):
         difference = places - crystal.positions[:, None]
         distance = np.linalg.norm((difference - np.rint(difference)) @ crystal.lattice, axis=-1)
         permutations[number] = distance.argmin(axis=1)
-    to_cartesian = np.asarray(crystal.lattice.T, dtype=np.float64)
-    return to_cartesian @ turns @ np.linalg.inv(to_cartesian), permutations
+        farthest = max(farthest, float(distance.min(axis=1).max()))
+    return permutations, farthest < SAME_PLACE and bool((crystal.kinds[permutations] == crystal.kinds).all())
 
 
 # ---- reading ----
@@ -415,6 +432,7 @@ def _crystal(cell: Cell, symprec: float) -> Crystal:
         )
     conventional = _standard_lattice(cell, symprec, to_primitive=False)
     transformation = np.rint(conventional @ np.linalg.inv(cell.lattice))
+    rotations, first = np.unique(np.asarray(dataset.rotations, dtype=np.int64), axis=0, return_index=True)
     return Crystal(
         lattice=cell.lattice,
         positions=cell.positions,
@@ -425,7 +443,8 @@ def _crystal(cell: Cell, symprec: float) -> Crystal:
         conventional_transformation=transformation,
         space_group=str(dataset.international),
         space_group_number=int(dataset.number),
-        rotations=np.unique(np.asarray(dataset.rotations, dtype=np.int64), axis=0),
+        rotations=rotations,
+        translations=np.asarray(dataset.translations, dtype=np.float64)[first],
     )
 
 

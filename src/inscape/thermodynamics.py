@@ -49,7 +49,12 @@ def heat_capacity(dos: Array, edges: Array, temperatures: ArrayLike) -> Array:
     GridError
         Bins that do not fit the density of states, or a negative temperature.
     """
-    return GAS_CONSTANT * _per_atom(lambda e, y: y**2 * np.exp(-y) / np.expm1(-y) ** 2, dos, edges, temperatures)
+
+    def kernel(energy: Array, reduced: Array) -> Array:
+        less = np.expm1(-reduced)
+        return np.asarray((reduced / less) ** 2 * (1 + less))
+
+    return GAS_CONSTANT * _per_atom(kernel, dos, edges, temperatures)
 
 
 def entropy(dos: Array, edges: Array, temperatures: ArrayLike) -> Array:

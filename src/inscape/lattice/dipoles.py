@@ -262,11 +262,14 @@ def dipole_matrices(
     roots = np.sqrt(dipoles.masses)
     charges = dipoles.born / roots[:, None, None]
     contraction = np.stack([_pair_charges(charges[first], charges[second], a, b) for a, b in COMPONENTS], axis=-1)
-    contraction[first == second] /= 2  # the two triangles share the diagonal
-    blocks = (contraction @ sums.transpose(3, 1, 2, 0).reshape(len(first), 6, -1)).reshape(len(first), 3, 3, 2, -1)
-    found = np.zeros((len(q) + 1, n_atoms, 3, n_atoms, 3), dtype=complex)
-    found[:, first, :, second, :] = (blocks[..., 0, :] + 1j * blocks[..., 1, :]).transpose(0, 3, 1, 2)
-    found += found.conj().transpose(0, 3, 4, 1, 2)
+    found = np.empty((len(q) + 1, n_atoms, 3, n_atoms, 3), dtype=complex)
+    for part in (slice(start, start + BLOCK) for start in range(0, len(found), BLOCK)):
+        real, imaginary = (contraction @ component.transpose(1, 0, 2) for component in sums[..., part])
+        blocks = (real + 1j * imaginary).reshape(len(first), 3, 3, -1)
+        both = np.empty((n_atoms, n_atoms, *blocks.shape[1:]), dtype=complex)
+        both[first, second] = blocks
+        both[second, first] = blocks.conj().swapaxes(1, 2)
+        found[part] = both.transpose(4, 0, 2, 1, 3)
     each = np.arange(n_atoms)
     own = np.einsum("iajb,i,j->iab", found[-1], 1 / roots, roots)
     found[:-1, each, :, each, :] -= 0.5 * (own + own.conj().transpose(0, 2, 1))[:, None]
@@ -288,23 +291,23 @@ def _dipole_sums(
     Returns
     -------
     NDArray
-        `COMPONENTS` of the tensors, real and imaginary parts, shape (n_q, 6, 2, n_pairs).
+        Real and imaginary parts of `COMPONENTS` of the tensors, shape (2, 6, n_pairs, n_q).
     """
     steps = dipoles.primitive.positions[pairs[0]] - dipoles.primitive.positions[pairs[1]]
-    starts = q @ np.linalg.inv(dipoles.primitive.cell).T
+    starts = np.linalg.inv(dipoles.primitive.cell) @ q.T
     half = _half_of_lattice(dipoles.primitive.cell, split["G_cutoff"])
     terms = partial(_terms, dipoles, split["Lambda"])
-    found = np.zeros((len(q), 6, 2, len(steps)))
-    found[:, :, 0] = terms(starts[:, None], directions)
+    found = np.zeros((2, 6, len(steps), len(q)))
+    found[0] = terms(starts[:, None], directions)
     chunk = max(1, CHUNK_BYTES // (8 * (12 * BLOCK + 2 * len(steps))))
     for some in (half[start : start + chunk] for start in range(0, len(half), chunk)):
-        angle = 2 * np.pi * some @ steps.T
+        angle = 2 * np.pi * steps @ some.T
         cosine, sine = np.cos(angle), np.sin(angle)
         for part in (slice(start, start + BLOCK) for start in range(0, len(q), BLOCK)):
-            plus = terms(starts[part, None] + some, directions[part])
-            minus = terms(starts[part, None] - some, directions[part])
-            found[part, :, 0] += (plus + minus) @ cosine
-            found[part, :, 1] += (plus - minus) @ sine
+            plus = terms(starts[:, None, part] + some.T[:, :, None], directions[part])
+            minus = terms(starts[:, None, part] - some.T[:, :, None], directions[part])
+            found[0, :, :, part] += cosine @ (plus + minus)
+            found[1, :, :, part] += sine @ (plus - minus)
     return found
 
 
@@ -317,14 +320,18 @@ def _half_of_lattice(cell: Array, cutoff: float) -> NDArray[np.float64]:
 
 
 def _terms(dipoles: Dipoles, smearing: float, k: Array, directions: Array) -> NDArray[np.float64]:
-    """K K exp(−K·ε·K/4Λ²)/(K·ε·K) for K of shape (n_q, n, 3), as `COMPONENTS`, shape (n_q, 6, n)."""
-    zero = np.sum(k**2, axis=-1) < AT_GAMMA**2
-    k = k.copy()
-    k[zero] = directions[zero.nonzero()[0]]
-    metric = np.sum(k @ dipoles.dielectric * k, axis=-1)
-    weight = np.where(zero, 1.0, np.exp(-metric / (4 * smearing**2)))
-    weight *= 4 * np.pi * dipoles.factor / dipoles.primitive.volume / np.where(metric > 0, metric, np.inf)
-    return np.stack([k[..., a] * k[..., b] * weight for a, b in COMPONENTS], axis=1)
+    """K K exp(−K·ε·K/4Λ²)/(K·ε·K) for K of shape (3, n, n_q), as `COMPONENTS`, shape (6, n, n_q)."""
+    zero = np.square(k).sum(axis=0) < AT_GAMMA**2
+    if zero.any():
+        k = k.copy()
+        k[:, zero] = directions[zero.nonzero()[1]].T
+    found = np.stack([k[a] * k[b] for a, b in COMPONENTS])
+    whole = dipoles.dielectric + dipoles.dielectric.T
+    metric = np.tensordot([whole[a, b] / (2 if a == b else 1) for a, b in COMPONENTS], found, axes=1)
+    weight = np.where(zero, 1.0, np.exp(metric / (-4 * smearing**2)))
+    weight *= 4 * np.pi * dipoles.factor / dipoles.primitive.volume
+    found *= np.divide(weight, metric, out=np.zeros_like(metric), where=metric > 0)
+    return found
 
 
 def _pair_charges(first: Array, second: Array, a: int, b: int) -> NDArray[np.float64]:

@@ -11,8 +11,8 @@ import spglib
 from numpy.typing import ArrayLike, NDArray
 from phonopy.physical_units import get_physical_units
 
-from inscape.lattice.force_constants import PHONOPY_SYMPREC, ForceConstants
-from inscape.structures import Crystal, operations
+from inscape.lattice.force_constants import ForceConstants
+from inscape.structures import Crystal
 from inscape.threads import shares, side_by_side
 from inscape.units import THZ, signed_energies
 
@@ -128,8 +128,9 @@ def modes_on_mesh(force_constants: ForceConstants, spacing: float) -> Modes:
     """
     crystal = force_constants.crystal
     mesh = np.maximum(1, np.ceil(np.linalg.norm(crystal.reciprocal, axis=1) / spacing).astype(int))
-    cell: Any = (crystal.lattice, crystal.positions, crystal.kinds)
-    mapping, grid = spglib.get_ir_reciprocal_mesh(mesh, cell, is_shift=[0, 0, 0], symprec=PHONOPY_SYMPREC)
+    turns, rotations, permutations = crystal.operations
+    points_of_mesh: Any = spglib.get_stabilized_reciprocal_mesh(mesh, turns)
+    mapping, grid = points_of_mesh
     points, counts = np.unique(mapping, return_counts=True)
     q = grid[points] / mesh
     at_gamma = np.all(grid[points] == 0, axis=1)
@@ -137,5 +138,4 @@ def modes_on_mesh(force_constants: ForceConstants, spacing: float) -> Modes:
     q = np.concatenate([q[~at_gamma], quarters])
     weights = np.concatenate([counts[~at_gamma], np.full(4, counts[at_gamma].sum() / 4)])
     modes = modes_at(force_constants, q, weights / weights.sum())
-    rotations, permutations = operations(crystal)
     return Modes(crystal, modes.q, modes.weights, modes.energies, modes.polarisations, rotations, permutations)

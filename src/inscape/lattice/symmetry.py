@@ -17,7 +17,7 @@ from phonopy.phonon.irreps import IrRepLabels
 
 from inscape.lattice.force_constants import PHONOPY_SYMPREC
 from inscape.lattice.modes import Modes
-from inscape.structures import Crystal, operations
+from inscape.structures import Crystal
 
 Array = NDArray[np.float64]
 
@@ -86,7 +86,7 @@ def gamma_modes(modes: Modes) -> GammaModes:
         Modes at the one wave vector Γ, without macroscopic field.
     """
     crystal = modes.crystal
-    rotations, permutations = operations(crystal)
+    _, rotations, permutations = crystal.operations
     vectors = modes.polarisations[0].reshape(len(modes.energies[0]), -1)
     found: list[tuple[float, Array]] = []
     for cluster in _clusters(modes.energies[0], acoustic_shares(modes.polarisations[0], crystal.masses)):
@@ -112,7 +112,7 @@ def mode_symmetry(crystal: Crystal, found: GammaModes) -> ModeSymmetry:
     D. L. Rousseau, R. P. Bauman, S. P. S. Porto, J. Raman Spectrosc. 10, 253 (1981): a mode is infrared-active where
     its representation is contained in that of a vector, Raman-active where in that of a symmetric second-rank tensor.
     """
-    rotations, permutations = operations(crystal)
+    _, rotations, permutations = crystal.operations
     flat = found.polarisations.reshape(len(found.energies), -1)
     characters = np.array(
         [np.trace(_representation(flat[list(s)], rotations, permutations), axis1=1, axis2=2) for s in found.sets]

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from inscape.potentials.harmonics import LMAX, Tensors, spherical_harmonics
-from inscape.structures import Crystal, operations
+from inscape.structures import Crystal
 
 _POINTS = torch.tensor([[math.cos(k), math.sin(2 * k), math.sin(3 * k + 1)] for k in range(12)], dtype=torch.float64)
 _DIRECTIONS = torch.nn.functional.normalize(_POINTS)
@@ -57,6 +57,6 @@ class Images:
 
 def _sources(crystal: Crystal) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
     """The first atom that symmetry takes to each, shape (n_atoms,), and the rotations that do, (n_atoms, 3, 3)."""
-    rotations, permutations = operations(crystal)
+    _, rotations, permutations = crystal.operations
     which = permutations.argmin(axis=0)
     return permutations[which, np.arange(crystal.n_atoms)], rotations[which]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import partial
+from typing import cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,11 +16,16 @@ from inscape.results import Prediction, novelty_warning, with_uncertainties
 from inscape.settings import SpectraSettings
 from inscape.simulation.computed import Computed, Modelled
 from inscape.simulation.spectra import MAPS, WORST_IMAGINARY, spectra_of
-from inscape.structure_model import Structure, shipped_model
+from inscape.structure_model import Structure, StructureModel, shipped_model
 from inscape.structure_model.agreement import agreed
-from inscape.structure_model.force_constants import PairForceConstants, shipped_force_constant_model
+from inscape.structure_model.force_constants import (
+    ForceConstantModel,
+    PairForceConstants,
+    shipped_force_constant_model,
+)
 from inscape.structure_model.novelty import THRESHOLD
 from inscape.structures import Crystal
+from inscape.threads import side_by_side
 
 Array = NDArray[np.floating]
 
@@ -62,8 +68,7 @@ class Predicted:
         usual = crystal.natural()
         model = shipped_force_constant_model()
         known = features or model.features([usual])[0]
-        (density,) = shipped_model()([usual], kinds, features=[known])
-        return cls(crystal, model(usual, known), density)
+        return cls(crystal, *foretold(usual, known, model, shipped_model(), kinds))
 
     @property
     def novelty(self) -> float:
@@ -140,6 +145,21 @@ class Predicted:
         maps += [spectra_of(self._computed(tensors), alike).dataset for tensors in self.found.members[1:]]
         spread = {kind: np.std([one[kind].values for one in maps], axis=0, ddof=1) for kind in kinds}
         return {kind: scale.get(kind, 1.0) * values for kind, values in spread.items()}
+
+
+def foretold(
+    crystal: Crystal,
+    features: AtomFeatures,
+    model: ForceConstantModel,
+    other: StructureModel,
+    kinds: Sequence[str] = ("dos",),
+    polar: bool | None = None,
+) -> tuple[PairForceConstants, Structure]:
+    """Force constants by one model, density of states and codes by the other; arguments as of these."""
+
+    calls = partial(model, crystal, features, polar), partial(other, [crystal], kinds, features=[features])
+    found, (density,) = cast(tuple[PairForceConstants, list[Structure]], side_by_side(calls))
+    return found, density
 
 
 def folded(crystal: Crystal, found: PairForceConstants, tensors: Array, partial_dos: Array) -> Stabilised:

@@ -21,6 +21,7 @@ from inscape.structure_model.doubts import CALIBRATIONS, Doubts
 from inscape.structure_model.geometry import geometry
 from inscape.structure_model.model import networks_in
 from inscape.structure_model.network import gather
+from inscape.structure_model.pair_images import PairImages
 from inscape.structure_model.pairs import ForceConstantNetwork, Pairs, dynamical_matrices
 from inscape.structures import Crystal
 from inscape.training import WEIGHTS, load_weights
@@ -97,7 +98,8 @@ class ForceConstantModel:
         polar = len(set(crystal.numbers.tolist())) > 1 if polar is None else polar
         of_atoms = Pairs.of(torch.from_numpy(pairs), torch.tensor(ways, dtype=torch.float32))
         flag = torch.tensor([float(polar)])
-        members = torch.stack([network(atoms, known.tensors, of_atoms, flag) for network in self.pairs])
+        images = PairImages.by_symmetry(crystal, of_atoms)
+        members = torch.stack([images(network(atoms, known.tensors, images.few, flag)) for network in self.pairs])
         charges = None
         if polar:
             both = [network(atoms, known.tensors[1]) for network in self.charges]

@@ -142,8 +142,8 @@ class ForceConstantNetwork(nn.Module):
         first, second = pairs
         distance = ways.norm(dim=1, keepdim=True)
         unit = ways / distance
-        along = torch.einsum("xyk,px,py->pk", self.second, unit, unit)
-        farther = torch.einsum("lxk,px,pk->pl", self.third, unit, along)
+        along = _products(unit, unit) @ self.second.flatten(0, 1)
+        farther = _products(unit, along) @ self.third.flatten(1).T
         radial = torch.exp(-(((distance - torch.linspace(NEAREST, CUTOFF, N_RADIAL)) / RADIAL_WIDTH) ** 2))
         sides = [[x.index_select(0, end) for x in ranked] for end in (first, second)]
         angles = [
@@ -168,13 +168,14 @@ class ForceConstantNetwork(nn.Module):
     def _of_one_atom(self, sign: int, side: list[Tensor], share: Tensor, unit: Tensor) -> Tensor:
         """What the vectors v and tensors t, o of one of the atoms give: t, (t·r̂ + v) r̂ᵀ, r̂ (t·r̂ + v)ᵀ and o·r̂."""
         vector, tensor, octupole = side
-        t = torch.einsum("xyk,pkm->pmxy", self.second, torch.bmm(tensor, share[:, :3].transpose(1, 2)))
-        v = sign * torch.bmm(vector, share[:, 3:5].transpose(1, 2))
-        left = torch.einsum("pxy,py->px", t[:, 1], unit) + v[:, :, 0]
-        right = torch.einsum("pxy,py->px", t[:, 2], unit) + v[:, :, 1]
+        column = unit[:, :, None]
         o = sign * torch.bmm(octupole, share[:, 5, :, None])[:, :, 0]
-        turned = torch.einsum("xyk,pk->pxy", self.second, torch.einsum("pl,lzk,pz->pk", o, self.third, unit))
-        return t[:, 0] + left[:, :, None] * unit[:, None] + unit[:, :, None] * right[:, None] + turned
+        o_along = torch.bmm((o @ self.third.flatten(1)).view(-1, 3, 5).mT, column)
+        tensors = torch.cat([torch.bmm(tensor, share[:, :3].mT), o_along], dim=2)
+        whole, of_left, of_right, turned = (tensors.mT @ self.second.flatten(0, 1).T).view(-1, 4, 3, 3).unbind(1)
+        v = sign * torch.bmm(vector, share[:, 3:5].mT)
+        left, right = torch.bmm(of_left, column) + v[:, :, :1], torch.bmm(of_right, column) + v[:, :, 1:]
+        return whole + left * unit[:, None] + column * right.mT + turned
 
 
 class PairRound(nn.Module):
@@ -198,6 +199,11 @@ class PairRound(nn.Module):
 def coupling_of_vectors() -> Tensor:
     """Turns the five components of a tensor of rank 2 into a symmetric matrix without trace, shape (3, 3, 5)."""
     return torch.from_numpy(coupling((1, 1, 2))).float()
+
+
+def _products(first: Tensor, second: Tensor) -> Tensor:
+    """Products of each number of one with each of the other, (n_pairs, n), (n_pairs, m): (n_pairs, n m)."""
+    return (first[:, :, None] * second[:, None]).flatten(1)
 
 
 def _typical(distance: Tensor) -> Tensor:

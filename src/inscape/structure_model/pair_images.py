@@ -1,0 +1,63 @@
+"""Symmetry spares work: the force constants of a pair, turned, are those of the pairs that it is taken to."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from inscape.structure_model.pairs import Pairs
+from inscape.structures import Crystal
+
+Integers = NDArray[np.int64]
+
+
+@dataclass(frozen=True, eq=False)
+class PairImages:
+    """All pairs of a crystal as images of a few.
+
+    ``every`` pair; ``few``, enough to tell all of them, each with its reverse; ``of`` (n_pairs,), which of these each
+    pair is an image of; ``rotations`` (n_pairs, 3, 3), which take the pair there.
+    """
+
+    every: Pairs
+    few: Pairs
+    of: Tensor
+    rotations: Tensor
+
+    @classmethod
+    def by_symmetry(cls, crystal: Crystal, pairs: Pairs) -> PairImages:
+        """One for each set of pairs that the space group takes to each other."""
+        images = _images(crystal, pairs.atoms.numpy(), pairs.ways.double().numpy())
+        source, reverse = images.min(axis=0), pairs.reverse.numpy()
+        own = np.unique(np.concatenate([source, reverse[source]]))
+        few = Pairs(pairs.atoms[:, own], pairs.ways[own], torch.from_numpy(np.searchsorted(own, reverse[own])))
+        rotations = crystal.operations.rotations[images.argmin(axis=0)]
+        return cls(pairs, few, torch.from_numpy(np.searchsorted(own, source)), torch.from_numpy(rotations).float())
+
+    def __call__(self, tensors: Tensor) -> Tensor:
+        """Force constants of all pairs, (n_pairs, 3, 3), from those of the few."""
+        found: Tensor = self.rotations.mT @ tensors.index_select(0, self.of) @ self.rotations
+        return 0.5 * (found + found[self.every.reverse].mT)  # the same to the last digit in both directions
+
+
+def _images(crystal: Crystal, atoms: Integers, ways: NDArray[np.float64]) -> Integers:
+    """The pair that each operation takes a pair to, (n_operations, n_pairs); one past all where it is not in the list.
+
+    Pairs are told apart by their atoms and the cell of the second, counted from that of the first.
+    """
+    turns, _, permutations = crystal.operations
+    steps = ways @ np.linalg.inv(crystal.lattice)
+    steps = np.concatenate([steps[None], steps @ turns.swapaxes(1, 2)])
+    there = np.concatenate([np.arange(crystal.n_atoms)[None], np.argsort(permutations, axis=1)])
+    first, second = there[:, atoms[0]], there[:, atoms[1]]
+    cells = np.rint(steps - crystal.positions[second] + crystal.positions[first]).astype(np.int64)
+    most = int(np.abs(cells).max(initial=0))
+    sizes = (crystal.n_atoms, crystal.n_atoms, *[2 * most + 1] * 3)
+    keys = np.ravel_multi_index((first, second, *np.moveaxis(cells + most, -1, 0)), sizes)
+    order = np.argsort(keys[0])
+    place = np.minimum(np.searchsorted(keys[0], keys[1:], sorter=order), len(order) - 1)
+    return np.where(keys[0][order[place]] == keys[1:], order[place], len(order))
