@@ -33,7 +33,7 @@ from inscape.training import Header, load_weights
 Judge = Callable[[Truth], dict[str, float]]
 
 DOS_FIGURES = ("W1", "R2", "R2 to top", "mean energy", "C_V(100 K)", "C_V(300 K)")
-POWDER_FIGURES = ("cut cosine", "cut cosine, near", "ratio")
+POWDER_FIGURES = ("cut cosine", "cut cosine, near", "distinct skill", "ratio")
 
 
 @numpy_alone()

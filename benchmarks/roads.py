@@ -40,7 +40,7 @@ from inscape.threads import numpy_alone
 from inscape.training import load_weights
 
 FIGURES = ("W1", "R2", "mean energy", "C_V(100 K)", "C_V(300 K)", "time, s")
-MAP_FIGURES = ("powder", "powder, near", "plane", "plane, 3 %")
+MAP_FIGURES = ("powder", "powder, near", "distinct skill", "plane", "plane, 3 %")
 
 
 @dataclass(frozen=True)
@@ -155,6 +155,7 @@ def compared(truth: Truth, make: Road) -> dict[str, float]:
         powder, plane = found.maps(truth)
         cuts = powder_record(truth, powder)
         record |= {"powder": cuts["cut cosine"], "powder, near": cuts["cut cosine, near"]}
+        record["distinct skill"] = cuts["distinct skill"]
         record["plane"] = plane_record(truth, plane)["cut cosine"]
         record["plane, 3 %"] = plane_record(truth, plane, relative=0.03)["cut cosine"]
     return record

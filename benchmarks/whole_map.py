@@ -17,7 +17,7 @@ import torch
 from torch import Tensor, nn
 
 from inscape.autoencoders import PCA
-from inscape.evaluation import Truth, powder_record, powder_truth, read_truth
+from inscape.evaluation import Truth, powder_record, read_truth
 from inscape.library import Library
 from inscape.spectra import centres, native_energy_edges, native_q_edges
 from inscape.structure_model import shipped_model
@@ -81,14 +81,13 @@ def main() -> None:
     for name in library.select("val", max_atoms=40):
         truth = read_truth(library, name)
         (structure,) = model([truth.crystal], ("powder",))
-        true_map = powder_truth(truth)
         true_code = pca.inverse_transform(pca.transform(normalised(truth.powder)[None]))[0]
         assert structure.powder is not None
         for row, shares, dos in (
             ("whole map, true code", true_code, truth.partial_dos),
             ("whole map, predicted", np.asarray(structure.powder), structure.partial_dos),
         ):
-            record = powder_record(truth, decoded_map(shares, truth, dos), true_map)
+            record = powder_record(truth, decoded_map(shares, truth, dos))
             found[row].append((record["cut cosine"], record["cut cosine, near"]))
     for row, values in found.items():
         sys.stdout.write(f"| {row} | " + " | ".join(f"{v:.3f}" for v in np.median(values, axis=0)) + " |\n")

@@ -77,6 +77,7 @@ def test_perfect_maps(truth):
         assert record["cut cosine, near"] == pytest.approx(1)
     assert powder_record(truth, truth.powder)["ratio"] == pytest.approx(1)
     assert powder_record(truth, 3 * truth.powder)["ratio"] == pytest.approx(3)
+    assert powder_record(truth, truth.powder)["distinct skill"] == pytest.approx(1)
 
 
 def test_the_true_self_part_is_good_but_not_perfect(truth):
@@ -85,10 +86,14 @@ def test_the_true_self_part_is_good_but_not_perfect(truth):
     record = powder_record(truth, own)
     assert 0.5 < record["cut cosine"] < 1
     assert record["ratio"] == pytest.approx(1, abs=0.1)
+    assert record["distinct skill"] == pytest.approx(0)
+    between = powder_record(truth, (own + truth.powder) / 2)
+    assert between["distinct skill"] == pytest.approx(0.75)
 
 
 def test_zeros_are_worth_nothing(truth):
     record = powder_record(truth, np.zeros_like(truth.powder))
+    assert record.pop("distinct skill") < 0
     assert record == {"cut cosine": 0.0, "cut cosine, near": 0.0, "ratio": 0.0}
 
 

@@ -80,6 +80,17 @@ class Truth:
             )
         return self_part(partial_dos, self.crystal.masses, self.lengths.coherent_square, moduli, displacement)
 
+    @cached_property
+    def smooth_powder(self) -> Array:
+        """The powder map as `powder_record` compares it."""
+        return _smooth_powder(self.powder, self)
+
+    @cached_property
+    def smooth_self_part(self) -> Array:
+        """The self part of the powder map in the same way."""
+        own = self.self_part(self.partial_dos, centres(native_q_edges()), self.displacements[0])
+        return _smooth_powder(own, self)
+
 
 def read_truth(library: Library, name: str) -> Truth:
     """The spectra of a library crystal."""
@@ -168,25 +179,28 @@ def _spread(edges: Array, relative: float) -> Array:
     return np.asarray(np.diff(below, axis=1))
 
 
-def powder_record(truth: Truth, reduced: Array, true_map: Array | None = None) -> Record:
-    """Cut cosines of one powder map over 0.5–8 1/Å and below 4, and Σp/Σt."""
+def powder_record(truth: Truth, reduced: Array) -> Record:
+    """Cut cosines of one powder map over 0.5–8 1/Å and below 4, distinct skill, and Σp/Σt.
+
+    The distinct skill is 1 − ‖p − t‖²/‖s − t‖², where s is the self part of the true density of states: 0 for who knows
+    this and nothing of interference, 1 for who knows all.
+    """
     q = centres(native_q_edges())
-    step = float(q[1] - q[0])
-    p = smooth(scattering(reduced, truth), SIGMA_Q, step, axis=0)
-    t = powder_truth(truth) if true_map is None else true_map
+    p, t = _smooth_powder(reduced, truth), truth.smooth_powder
     inside = (q > LOW_Q) & (q < HIGH_Q)
     cut = metrics.cosine(p, t)
+    wrong, of_self = (np.sum((x - t)[inside] ** 2) for x in (p, truth.smooth_self_part))
     return {
         "cut cosine": float(np.nanmean(cut[inside])),
         "cut cosine, near": float(np.nanmean(cut[inside & (q < NEAR)])),
+        "distinct skill": float(1 - wrong / of_self),
         "ratio": float(p[inside].sum() / t[inside].sum()),
     }
 
 
-def powder_truth(truth: Truth) -> Array:
-    """The true powder map as `powder_record` compares it."""
+def _smooth_powder(reduced: Array, truth: Truth) -> Array:
     q = centres(native_q_edges())
-    return smooth(scattering(truth.powder, truth), SIGMA_Q, float(q[1] - q[0]), axis=0)
+    return smooth(scattering(reduced, truth), SIGMA_Q, float(q[1] - q[0]), axis=0)
 
 
 def plane_record(
@@ -469,9 +483,8 @@ def _add_powder(
     coded = model.decode_powder(coder.transform(rho.astype(np.float32).reshape(1, -1)))[0]
     densities = (structure.powder, from_true_dos.powder, coded)
     rows = _map_rows(densities, own, true_own, mean["powder"], near["powder"])
-    true_map = powder_truth(truth)
     for row, reduced in rows.items():
-        found.add("powder", row, powder_record(truth, reduced, true_map))
+        found.add("powder", row, powder_record(truth, reduced))
 
 
 def _add_plane(
