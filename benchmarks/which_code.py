@@ -1,6 +1,7 @@
 """Which code a structure model should predict: five kinds of autoencoder, of 4 to 256 numbers, as its targets.
 
-    python benchmarks/which_code.py LIBRARY [--kinds dos,powder] [--sizes 4,8,…] [--max-atoms N] [--plot FILE]
+    python benchmarks/which_code.py LIBRARY [--kinds dos,powder] [--families NAMES] [--sizes 4,8,…] [--max-atoms N]
+        [--plot FILE]
 
 For each kind of spectrum, code and size an autoencoder is trained on the training crystals of the library, and then a
 perceptron that predicts its codes, through the frozen decoder, from the pooled features of the atoms. On `val`: what
@@ -179,7 +180,7 @@ def draw(found: dict, path: str) -> None:
     figure = Figure(figsize=(9.0, 3.4 * len(kinds)), layout="constrained")
     for axes, kind in zip(figure.subplots(len(kinds), 2, squeeze=False), kinds, strict=True):
         sizes = sorted({size for own, _, size in found if own == kind})
-        for number, family in enumerate(FAMILIES):
+        for number, family in enumerate(family for family in FAMILIES if (kind, family, sizes[0]) in found):
             kept, predicted = zip(*(found[kind, family, size] for size in sizes), strict=True)
             for ax, values in zip(axes, (predicted, kept), strict=True):
                 ax.plot(sizes, values, "osD^v"[number] + "-", color=f"C{number}", markersize=5, label=family)
@@ -197,6 +198,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("library")
     parser.add_argument("--kinds", default="dos,powder")
+    parser.add_argument("--families", default=",".join(FAMILIES))
     parser.add_argument("--sizes", default="4,8,16,32,64,128,256")
     parser.add_argument("--max-atoms", type=int, default=20, help="of training crystals; those of val up to 40")
     parser.add_argument("--epochs", type=int, default=60)
@@ -208,16 +210,16 @@ def main() -> None:
     names = {"learn": learn, "tune": tune, "val": library.select("val", max_atoms=40)}
     prepare(library, [name for some in names.values() for name in some])
     print(", ".join(f"{len(some)} {key}" for key, some in names.items()), flush=True)
-    found = {}
+    found, families = {}, options.families.split(",")
     for kind in options.kinds.split(","):
         parts = {key: Part.of(library, some, kind) for key, some in names.items()}
-        print(f"\n{TITLES[kind]}; code kept / predicted\n\n| numbers | " + " | ".join(FAMILIES) + " |")
-        print("|---" * (1 + len(FAMILIES)) + "|", flush=True)
+        print(f"\n{TITLES[kind]}; code kept / predicted\n\n| numbers | " + " | ".join(families) + " |")
+        print("|---" * (1 + len(families)) + "|", flush=True)
         for size in sizes:
-            for family in FAMILIES:
+            for family in families:
                 model = autoencoder(family, kind, size, parts["learn"], parts["tune"], options.epochs)
                 found[kind, family, size] = measure(model, parts, Error(kind), options.epochs)
-            cells = (f"{kept:.4f} / {predicted:.4f}" for kept, predicted in (found[kind, f, size] for f in FAMILIES))
+            cells = (f"{kept:.4f} / {predicted:.4f}" for kept, predicted in (found[kind, f, size] for f in families))
             print(f"| {size} | " + " | ".join(cells) + " |", flush=True)
         count = parts["learn"].rows.shape[1]
         print(f"no code, {count} numbers: {measure(Whole(), parts, Error(kind), options.epochs)[1]:.4f}", flush=True)

@@ -156,7 +156,6 @@ def foretold(
     polar: bool | None = None,
 ) -> tuple[PairForceConstants, Structure]:
     """Force constants by one model, density of states and codes by the other; arguments as of these."""
-
     calls = partial(model, crystal, features, polar), partial(other, [crystal], kinds, features=[features])
     found, (density,) = cast(tuple[PairForceConstants, list[Structure]], side_by_side(calls))
     return found, density
