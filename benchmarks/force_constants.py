@@ -1,11 +1,12 @@
 """Predicted force constants against those of DFT: spectra, modes at Γ, imaginary modes, and the time they take.
 
-    python benchmarks/force_constants.py LIBRARY [--archives FOLDER] [--limit N] [--output FILE]
+    python benchmarks/force_constants.py LIBRARY [--archives FOLDER] [--uncertainty] [--limit N] [--output FILE]
 
 Crystals are those of `val` with at most 40 atoms. Their spectra are rendered from the predicted force constants as
 those of the library were from the true ones, and compared as `inscape evaluate` does. Where the truth has no Born
 charges, none are predicted. Modes at Γ need the archives. Below the figures of all: those of groups, as
-`inscape evaluate` has them, and how often the intervals hold the truth.
+`inscape evaluate` has them, how errors go with those that are expected, and how often the intervals hold the truth;
+with ``--uncertainty`` how often the standard errors of maps do, where the maps have a hundredth of their maximum.
 """
 
 from __future__ import annotations
@@ -19,11 +20,21 @@ import numpy as np
 from scipy.stats import spearmanr
 
 from inscape import intervals
-from inscape.evaluation import dos_record, plane_record, powder_record, read_truth, systems_in, twins_in
+from inscape.evaluation import (
+    Truth,
+    dos_record,
+    plane_record,
+    powder_record,
+    read_truth,
+    scattering,
+    systems_in,
+    twins_in,
+)
 from inscape.lattice import modes_at, read_force_constants
 from inscape.library import Library, chemical_system
 from inscape.metrics import mean_energy
 from inscape.rendered import Foretold
+from inscape.results import KINDS
 from inscape.spectra import native_energy_edges
 from inscape.structure_model import StructureModel, shipped_model
 from inscape.structure_model.dynamics import find_archives
@@ -33,6 +44,12 @@ from inscape.threads import numpy_alone
 from inscape.training import WEIGHTS
 
 MAX_ATOMS = 40
+EXPECTED = {
+    "dos W1": "dos_w1_meV",
+    "powder cut cosine": "powder_cut_cosine",
+    "plane cut cosine": "crystal_cut_cosine",
+}
+"""Figures that go with an expected one, by its name."""
 
 
 def arguments() -> argparse.Namespace:
@@ -40,6 +57,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("library")
     parser.add_argument("--archives", help="folder of the phonondb's archives")
     parser.add_argument("--split", default="val", choices=["val", "tune"])
+    parser.add_argument("--uncertainty", action="store_true", help="judge standard errors of maps; takes twice as long")
     parser.add_argument("--limit", type=int)
     parser.add_argument("--weights", default=WEIGHTS, help="folder of the weights")
     parser.add_argument("--output", help="JSON of every crystal")
@@ -59,7 +77,7 @@ def main() -> None:
     twins, systems = twins_in(library, learn), systems_in(library, learn)
     records, inside = [], []
     for number, name in enumerate(ids[: options.limit], start=1):
-        record, held = compare(library, name, model, judge, archives.get(name))
+        record, held = compare(library, name, model, judge, archives.get(name), options.uncertainty)
         entry = library.entries[name]
         twin, met = ((entry.formula, entry.space_group_number) in twins, chemical_system(entry.formula) in systems)
         records.append({"id": name, **record, "twin": float(twin), "met": float(met)})
@@ -74,7 +92,12 @@ def main() -> None:
 
 
 def compare(
-    library: Library, name: str, model: ForceConstantModel, judge: StructureModel, archive: Path | None
+    library: Library,
+    name: str,
+    model: ForceConstantModel,
+    judge: StructureModel,
+    archive: Path | None,
+    uncertainty: bool,
 ) -> tuple[dict[str, float], dict[str, float]]:
     """Figures of one crystal, and where the truth lies in the intervals."""
     truth = read_truth(library, name)
@@ -83,7 +106,8 @@ def compare(
     record = {"n_atoms": truth.crystal.n_atoms, "has_born": float(truth.has_born), **foretold.seconds}
     record |= {"novelty": foretold.novelty, "disagreement": foretold.disagreement, "imaginary": spectra.imaginary}
     record["stabilised"] = foretold.stabilised
-    record["expected W1"] = model.doubts.expected_error(foretold, ("dos",)).get("dos_w1_meV", np.nan)
+    expected = model.doubts.expected_error(foretold, tuple(KINDS))
+    record |= {f"expected {figure}": expected[name] for figure, name in EXPECTED.items()}
     record |= {f"dos {key}": value for key, value in dos_record(truth, spectra.partial_dos).items()}
     record["mean energy, signed"] = foretold.mean_energy - mean_energy(
         truth.partial_dos.sum(axis=0), native_energy_edges()
@@ -96,7 +120,25 @@ def compare(
         true = read_force_constants(archive)
         both = [modes_at(f, gamma, np.ones(1)).energies[0] for f in (foretold.force_constants, true)]
         record["gamma"] = float(np.abs(np.sort(both[0]) - np.sort(both[1])).mean())
+    if uncertainty:
+        record |= within_standard_errors(truth, foretold, model)
     return record, intervals.where(foretold, model.doubts, truth.partial_dos, truth.crystal.masses)
+
+
+def within_standard_errors(truth: Truth, foretold: Foretold, model: ForceConstantModel) -> dict[str, float]:
+    """Share of the bins of each map, smoothed by 1 meV, where the truth is within one and two standard errors."""
+    one, *others = foretold.members()
+    pairs = {
+        "powder": (truth.powder, [x.powder for x in (one, *others)]),
+        "crystal": (truth.plane, [x.plane for x in (one, *others)]),
+    }
+    found = {}
+    for kind, (true, members) in pairs.items():
+        t, *p = (scattering(x.reshape(-1, x.shape[-1]), truth) for x in (true, *members))
+        apart = np.abs(p[0] - t) / np.maximum(model.doubts.maps[kind] * np.std(p, axis=0, ddof=1), 1e-12)
+        some = t > 0.01 * t.max()
+        found |= {f"{kind}, within {n} standard errors": float(np.mean(apart[some] < n)) for n in (1, 2)}
+    return found
 
 
 def groups(records: list[dict[str, float]]) -> str:
@@ -120,14 +162,23 @@ def groups(records: list[dict[str, float]]) -> str:
 
 
 def trust(records: list[dict[str, float]]) -> str:
-    """Rank correlations of what tells where to trust with what is wrong."""
-    signs, wrong = ("novelty", "disagreement", "expected W1"), ("dos W1", "plane cut cosine")
-    columns = {key: [record[key] for record in records] for key in signs + wrong}
-    return "\n".join(
-        f"rank correlation of {sign} with {key}: {spearmanr(columns[sign], columns[key])[0]:.2f}"
-        for sign in signs
-        for key in wrong
-    )
+    """Rank correlations of what tells where to trust with what is wrong, and errors over those that are expected."""
+    column = {key: np.array([record[key] for record in records]) for key in records[0] if key != "id"}
+    lines = [
+        f"rank correlation of {sign} with {key}: {spearmanr(column[sign], column[key])[0]:.2f}"
+        for sign in ("novelty", "disagreement")
+        for key in EXPECTED
+    ]
+    for key in EXPECTED:
+        found, expected = column[key], column[f"expected {key}"]
+        rank = spearmanr(found, expected)[0]
+        if key.endswith("cosine"):
+            found, expected = 1 - found, 1 - expected
+        low, middle, high = np.percentile(found / expected, [25, 50, 75])
+        lines.append(
+            f"{key}: error over the expected {middle:.2f} ({low:.2f} to {high:.2f}), rank correlation {rank:.2f}"
+        )
+    return "\n".join(lines)
 
 
 def table(records: list[dict[str, float]]) -> str:
