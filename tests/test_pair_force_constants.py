@@ -1,16 +1,19 @@
 """Force constants in one pass: symmetries of the network, folding into a supercell, training, the road to spectra."""
 
 import copy
+import io
 from dataclasses import replace
 
 import numpy as np
 import pytest
 import torch
+from ase.build import make_supercell
+from ase.io import write
 from phonopy.harmonic.dynamical_matrix import get_dynamical_matrices_at_qpoints
 from typer.testing import CliRunner
 
 import inscape.structure_model.dynamics as dynamics
-from crystals import FEW, MATERIALS, QUARTZ, SILICON, ElementFeatures, force_constants_of, spring_matrix
+from crystals import FEW, MATERIALS, NACL, QUARTZ, SILICON, ElementFeatures, force_constants_of, spring_matrix
 from inscape import predict
 from inscape.cli import app
 from inscape.errors import DataError, ForceConstantsError, LibraryError
@@ -123,6 +126,26 @@ def test_energies_do_not_depend_on_the_cell():
     np.testing.assert_allclose(energies(larger, np.array([[0.2, 0.2, 0.3]]))[0], np.sort(here), atol=0.05)
 
 
+def test_the_whole_way_does_not_depend_on_how_a_crystal_is_described():
+    """Dipoles, supercell, sum rules and all: rotation, order of atoms, origin, cell."""
+    waves = np.array([[0.1, 0.2, 0.3], [0.7, -0.4, 0.2]])  # Cartesian, 1/Å
+    first = along_waves(CRYSTAL, waves)
+    atoms = CRYSTAL.to_ase()
+    turned, moved = atoms.copy(), atoms.copy()
+    turned.set_cell(atoms.cell.array @ TURN.T, scale_atoms=True)
+    moved.set_scaled_positions((atoms.get_scaled_positions() + 0.371) % 1)
+    for other in (atoms[::-1], moved, make_supercell(atoms, np.diag([1, 2, 1]))):
+        np.testing.assert_allclose(along_waves(read_structure(other), waves), first, atol=0.05)
+    np.testing.assert_allclose(along_waves(read_structure(turned), waves @ TURN.T), first, atol=0.05)
+
+
+def along_waves(crystal, waves):
+    """Energies of a crystal's predicted modes at Cartesian wave vectors, meV."""
+    found = predicted_force_constants(crystal).force_constants
+    assert found.has_born
+    return np.sort(modes_at(found, waves @ np.linalg.inv(found.crystal.reciprocal)).energies, axis=1)
+
+
 def test_charges_sum_to_nothing_and_turn_with_the_crystal():
     c, model = CRYSTAL, shipped_force_constant_model()
     turned = raw(c.lattice @ TURN.T, c.positions, c.numbers, c.masses)
@@ -191,6 +214,30 @@ def spring_tensors(crystal):
     r = np.linalg.norm(ways, axis=1)[:, None, None]
     unit = ways[:, :, None] / r
     return pairs, ways, -20 * np.exp((1.6 - r) / 0.6) * unit * unit.transpose(0, 2, 1)
+
+
+def test_dynamical_matrices_are_hermitian_with_dipoles():
+    found = predicted_force_constants(CRYSTAL).force_constants
+    assert found.has_born
+    matrices = found.matrices(Q, np.array([[0.2, 0.5, 0.1]] * len(Q)))
+    np.testing.assert_allclose(matrices, matrices.conj().swapaxes(1, 2), atol=1e-12)
+    assert np.abs(matrices.imag).max() > 0.01
+
+
+@pytest.mark.parametrize("command", [["modes"], ["bands", "--path", "G X"], ["export"]], ids=lambda c: c[0])
+def test_commands_take_force_constants_from_the_model(tmp_path, monkeypatch, command):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "salt.vasp").write_text(poscar(NACL), encoding="utf-8")
+    done = CliRunner().invoke(app, [command[0], "salt.vasp", "--engine", "direct", *command[1:]])
+    assert done.exit_code == 0, done.output
+    assert command[0] == "modes" or any(path.name != "salt.vasp" for path in tmp_path.iterdir())
+
+
+def poscar(material):
+    """A crystal as a POSCAR file."""
+    text = io.StringIO()
+    write(text, material.atoms, format="vasp")
+    return text.getvalue()
 
 
 @pytest.mark.parametrize("polar", [False, True])
@@ -294,6 +341,20 @@ def test_maps_have_standard_errors_of_the_ensemble(monkeypatch):
     np.testing.assert_allclose(twice["found"]["powder_uncertainty"], 2 * error)
 
 
+def test_imaginary_modes_of_predicted_force_constants_are_the_models_failure(monkeypatch):
+    """Force constants of the wrong sign: every mode but the acoustic ones at Γ is imaginary, and is made real."""
+    known = CALL(shipped_force_constant_model(), CRYSTAL)
+    wrong = replace(known, members=-known.members, charges=None)
+    monkeypatch.setattr(ForceConstantModel, "__call__", lambda *arguments: wrong)
+    found = predict(QUARTZ.atoms, road="force-constants", kinds=["dos"])
+    assert found.warning is not None
+    assert "came out imaginary" in found.warning
+    assert "a failure of the model rather than of the crystal" in found.warning
+    assert found.dataset.attrs["stabilised_share"] > 0.5
+    assert found.dataset.attrs["stabilised_lowest_meV"] < -50
+    assert "came out imaginary" not in (predict(QUARTZ.atoms, kinds=["dos"]).warning or "")
+
+
 def test_codes_have_no_standard_errors_of_maps():
     with pytest.raises(DataError, match="take the road force-constants"):
         predict(QUARTZ.atoms, uncertainty=True)
@@ -342,14 +403,17 @@ def test_what_is_written_is_read_back_by_phonopy_and_euphonic(tmp_path):
     assert constants.crystal.n_atoms == 9
 
 
-def test_modes_of_what_is_written_are_those_of_euphonic(tmp_path):
+@pytest.mark.parametrize(("material", "tolerance"), [(SILICON, 1e-3), (NACL, 0.02)], ids=["Si", "NaCl"])
+def test_modes_of_what_is_written_are_those_of_euphonic(tmp_path, material, tolerance):
+    """With dipoles, too, whose sum Euphonic splits in a way of its own."""
     euphonic = pytest.importorskip("euphonic")
-    found = predicted_force_constants(read_structure(SILICON.atoms)).force_constants
-    write_phonopy(found, tmp_path / "silicon.yaml")
-    constants = euphonic.ForceConstants.from_phonopy(path=tmp_path, summary_name="silicon.yaml")
+    found = predicted_force_constants(read_structure(material.atoms)).force_constants
+    write_phonopy(found, tmp_path / "written.yaml")
+    constants = euphonic.ForceConstants.from_phonopy(path=tmp_path, summary_name="written.yaml")
+    assert (constants.born is not None) == found.has_born
     theirs = constants.calculate_qpoint_phonon_modes(Q[1:], use_c=False).frequencies.to("meV").magnitude
     here = modes_at(found, Q[1:], np.ones(2)).energies
-    np.testing.assert_allclose(np.sort(theirs, axis=1), np.sort(here, axis=1), atol=1e-3)
+    np.testing.assert_allclose(np.sort(theirs, axis=1), np.sort(here, axis=1), atol=tolerance)
 
 
 # ------------------------------------------------------------------------------------------------------------- training
