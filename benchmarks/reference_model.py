@@ -4,7 +4,8 @@
 
 WEIGHTS: the shipped ``structure-dos.safetensors`` or ``structure-powder.safetensors``, or a reference model that
 ``configs/structure-dos-e3nn.toml`` or ``configs/structure-powder-e3nn.toml`` trains. Maps are made of the decoded code
-and the density of states that ships. Figures are those of ``inscape evaluate``.
+and the density of states that ships. Figures are those of ``inscape evaluate``, of the mean of the networks in the file
+or, with ``--member``, of one of them.
 """
 
 from __future__ import annotations
@@ -42,11 +43,14 @@ def main() -> None:
     parser.add_argument("library")
     parser.add_argument("weights")
     parser.add_argument("--max-atoms", type=int, default=40)
+    parser.add_argument("--member", type=int, help="one network of the file, counted from 1, instead of their mean")
     options = parser.parse_args()
     torch.set_num_threads(1)
     library = Library(options.library)
     names = library.select("val", max_atoms=options.max_atoms)
     tensors, header = load_weights(options.weights)
+    if options.member is not None:
+        tensors, header = one_of(tensors, header, options.member)
     kind = "powder" if header.class_name.startswith("structure-powder") else "dos"
     record, keys = (of_powder, POWDER_FIGURES) if kind == "powder" else (of_dos, DOS_FIGURES)
     judge = record(tensors, header)
@@ -56,6 +60,13 @@ def main() -> None:
             figures[key].append(value)
     print(f"{len(names)} crystals, mean / median\n\n| " + " | ".join(keys) + " |\n" + "|---" * len(keys) + "|")
     print("| " + " | ".join(f"{np.mean(figures[key]):.3f} / {np.median(figures[key]):.3f}" for key in keys) + " |")
+
+
+def one_of(tensors: dict[str, torch.Tensor], header: Header, member: int) -> tuple[dict[str, torch.Tensor], Header]:
+    """A file with one of its networks, counted from 1."""
+    before = f"{member - 1}."
+    own = {f"0.{name.removeprefix(before)}": value for name, value in tensors.items() if name.startswith(before)}
+    return own, replace(header, parameters={**header.parameters, "members": 1})
 
 
 def of_dos(tensors: dict[str, torch.Tensor], header: Header) -> Judge:
