@@ -1,6 +1,6 @@
 """Where predicted densities of states fail: error by what a crystal is, and the ten worst.
 
-    python benchmarks/failures.py LIBRARY [--split val] [--plot worst.png]
+    python benchmarks/failures.py LIBRARY [--road code|force-constants] [--split val] [--plot worst.png]
 
 Wasserstein-1 distance (meV) and the same over the true mean energy (%), mean and median of each group; a crystal counts
 for each of its elements and anions. The figure shows the twelve worst, true and predicted, smoothed by 1 meV.
@@ -18,12 +18,14 @@ from matplotlib.figure import Figure
 from scipy.stats import spearmanr
 
 from inscape.cells.elements import NOT_METALS
-from inscape.evaluation import twins_in
+from inscape.evaluation import read_truth, twins_in
 from inscape.library import Entry, Library
 from inscape.metrics import SIGMA, STEP, wasserstein
 from inscape.plots import write_figure
+from inscape.rendered import Foretold
 from inscape.spectra import NATIVE_ENERGY_MAX, centres, native_energy_edges, rebin, smooth, uniform_edges
 from inscape.structure_model import shipped_model
+from inscape.structure_model.force_constants import shipped_force_constant_model
 from inscape.structure_model.train import training_ids
 from inscape.threads import numpy_alone
 
@@ -67,16 +69,19 @@ class Found:
         )
 
 
-def look_at(library: Library, split: str, max_atoms: int) -> list[Found]:
+def look_at(library: Library, road: str, split: str, max_atoms: int) -> list[Found]:
     """All crystals of a split."""
     learn, tune = training_ids(library, max_atoms)
     names = tune if split == "tune" else library.select(split, max_atoms=max_atoms)
     twins, width, found = twins_in(library, learn), np.diff(native_energy_edges()), []
     for name in names:
         crystal, entry = library.crystal(name), library.entries[name]
-        (structure,) = shipped_model()([crystal], ())
-        true = library.arrays(name, "partial_dos")["partial_dos"].astype(float).sum(axis=0)
-        total = structure.partial_dos.sum(axis=0)
+        truth = read_truth(library, name)
+        if road == "code":
+            (structure,) = shipped_model()([crystal], ())
+        else:
+            structure = Foretold.of(truth, shipped_force_constant_model(), shipped_model())
+        true, total = truth.partial_dos.sum(axis=0), structure.partial_dos.sum(axis=0)
         found.append(
             Found(
                 entry, frozenset(map(int, crystal.numbers)), (entry.formula, entry.space_group_number) in twins,
@@ -103,11 +108,12 @@ GROUPINGS: dict[str, Callable[[Found], Iterable[str]]] = {
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("library")
+    parser.add_argument("--road", choices=["code", "force-constants"], default="code")
     parser.add_argument("--split", choices=["val", "tune"], default="val")
     parser.add_argument("--max-atoms", type=int, default=40)
     parser.add_argument("--plot")
     options = parser.parse_args()
-    found = look_at(Library(options.library), options.split, options.max_atoms)
+    found = look_at(Library(options.library), options.road, options.split, options.max_atoms)
     w1 = np.array([f.w1 for f in found])
     share = 100 * w1 / np.array([f.means[1] for f in found])
     print(f"{len(found)} crystals of {options.split}, W1 {w1.mean():.3f} / {np.median(w1):.3f} meV, "
