@@ -288,10 +288,11 @@ def test_known_heat_capacities():
 
 
 @shipped
-def test_no_lattice_dynamics_is_loaded():
+def test_no_lattice_dynamics_is_loaded(tmp_path):
     code = (
         "import sys; sys.modules['phonopy'] = None; import inscape.prediction as p;"
-        f"print(p.predict({str(EXAMPLES / 'nacl.cif')!r}).dataset.attrs['formula'])"
+        f"found = p.predict({str(EXAMPLES / 'nacl.cif')!r}); print(found.dataset.attrs['formula']);"
+        f"found.plot({str(tmp_path / 'nacl.png')!r})"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert (done.returncode, done.stdout.split()) == (0, ["NaCl"]), done.stderr

@@ -19,11 +19,11 @@ from numpy.typing import NDArray
 from inscape.plots.style import COLOURS, INK, formula_text, new_axes, space_group_text, titled
 from inscape.scattering.dos import SMALLEST_ENERGY
 from inscape.units import INVERSE_CM
-from inscape.vibrations import Vibrations, displaced_cell
-from inscape.vibrations.trajectory import ATOM
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+    from inscape.vibrations import Vibrations
 
 Array = NDArray[np.floating]
 
@@ -54,6 +54,8 @@ def plot_mode(found: Vibrations, number: int, ax: Axes | None = None) -> Axes:
     number
         Of the mode, from 1.
     """
+    from inscape.vibrations.trajectory import ATOM, displaced_cell  # lattice dynamics, which other pictures do without
+
     ax = ax or new_axes()
     atoms, amplitudes = displaced_cell(found, number)
     positions, which = with_faces(atoms)
