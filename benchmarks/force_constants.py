@@ -33,12 +33,13 @@ from inscape.evaluation import (
 from inscape.lattice import modes_at, read_force_constants
 from inscape.library import Library, chemical_system
 from inscape.metrics import mean_energy
-from inscape.rendered import Foretold
+from inscape.rendered import Foretold, Rendered
 from inscape.results import KINDS
-from inscape.spectra import native_energy_edges
+from inscape.spectra import centres, native_energy_edges, native_q_edges
 from inscape.structure_model import StructureModel, shipped_model
 from inscape.structure_model.dynamics import find_archives
 from inscape.structure_model.force_constants import ForceConstantModel
+from inscape.structure_model.representation import from_relative_density, relative_density
 from inscape.structure_model.train import training_ids
 from inscape.threads import numpy_alone
 from inscape.training import WEIGHTS
@@ -113,6 +114,7 @@ def compare(
         truth.partial_dos.sum(axis=0), native_energy_edges()
     )
     record |= {f"powder {key}": value for key, value in powder_record(truth, spectra.powder).items()}
+    record["powder distinct skill, true density of states"] = distinct_skill(truth, spectra)
     record |= {f"plane {key}": value for key, value in plane_record(truth, plane).items()}
     record["plane cut cosine, 3 %"] = plane_record(truth, plane, relative=0.03)["cut cosine"]
     if archive is not None:
@@ -123,6 +125,14 @@ def compare(
     if uncertainty:
         record |= within_standard_errors(truth, foretold, model)
     return record, intervals.where(foretold, model.doubts, truth.partial_dos, truth.crystal.masses)
+
+
+def distinct_skill(truth: Truth, spectra: Rendered) -> float:
+    """Distinct skill of what a map says beyond its self part, on the self part of the true density of states."""
+    q, edges = centres(native_q_edges()), native_energy_edges()
+    rho = relative_density(spectra.powder, truth.self_part(spectra.partial_dos, q), edges)
+    own = truth.self_part(truth.partial_dos, q, truth.displacements[0])
+    return powder_record(truth, from_relative_density(rho, own, edges))["distinct skill"]
 
 
 def within_standard_errors(truth: Truth, foretold: Foretold, model: ForceConstantModel) -> dict[str, float]:
