@@ -75,8 +75,8 @@ def look_at(library: Library, road: str, split: str, max_atoms: int) -> list[Fou
     names = tune if split == "tune" else library.select(split, max_atoms=max_atoms)
     twins, width, found = twins_in(library, learn), np.diff(native_energy_edges()), []
     for name in names:
-        crystal, entry = library.crystal(name), library.entries[name]
-        truth = read_truth(library, name)
+        truth, entry = read_truth(library, name), library.entries[name]
+        crystal = truth.crystal
         if road == "code":
             (structure,) = shipped_model()([crystal], ())
         else:

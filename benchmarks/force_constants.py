@@ -20,13 +20,13 @@ import numpy as np
 from scipy.stats import spearmanr
 
 from inscape import intervals
+from inscape.calibration import Outcome, map_errors
 from inscape.evaluation import (
     Truth,
     dos_record,
     plane_record,
     powder_record,
     read_truth,
-    scattering,
     systems_in,
     twins_in,
 )
@@ -35,6 +35,7 @@ from inscape.library import Library, chemical_system
 from inscape.metrics import mean_energy
 from inscape.rendered import Foretold, Rendered
 from inscape.results import KINDS
+from inscape.simulation.spectra import MAPS
 from inscape.spectra import centres, native_energy_edges, native_q_edges
 from inscape.structure_model import StructureModel, shipped_model
 from inscape.structure_model.dynamics import find_archives
@@ -131,22 +132,15 @@ def distinct_skill(truth: Truth, spectra: Rendered) -> float:
     """Distinct skill of what a map says beyond its self part, on the self part of the true density of states."""
     q, edges = centres(native_q_edges()), native_energy_edges()
     rho = relative_density(spectra.powder, truth.self_part(spectra.partial_dos, q), edges)
-    own = truth.self_part(truth.partial_dos, q, truth.displacements[0])
-    return powder_record(truth, from_relative_density(rho, own, edges))["distinct skill"]
+    return powder_record(truth, from_relative_density(rho, truth.true_self_part(q), edges))["distinct skill"]
 
 
 def within_standard_errors(truth: Truth, foretold: Foretold, model: ForceConstantModel) -> dict[str, float]:
     """Share of the bins of each map, smoothed by 1 meV, where the truth is within one and two standard errors."""
-    one, *others = foretold.members()
-    pairs = {
-        "powder": (truth.powder, [x.powder for x in (one, *others)]),
-        "crystal": (truth.plane, [x.plane for x in (one, *others)]),
-    }
     found = {}
-    for kind, (true, members) in pairs.items():
-        t, *p = (scattering(x.reshape(-1, x.shape[-1]), truth) for x in (true, *members))
-        apart = np.abs(p[0] - t) / np.maximum(model.doubts.maps[kind] * np.std(p, axis=0, ddof=1), 1e-12)
-        some = t > 0.01 * t.max()
+    for kind, (true, error, spread) in zip(MAPS, map_errors(truth, Outcome.of(foretold)), strict=True):
+        apart = np.abs(error) / np.maximum(model.doubts.maps[kind] * spread, 1e-12)
+        some = true > 0.01 * true.max()
         found |= {f"{kind}, within {n} standard errors": float(np.mean(apart[some] < n)) for n in (1, 2)}
     return found
 

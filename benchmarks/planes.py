@@ -15,11 +15,12 @@ from dataclasses import replace
 import numpy as np
 
 from inscape.evaluation import Truth, plane_of, plane_record, read_truth
-from inscape.lattice import ForceConstants
+from inscape.lattice import ForceConstants, modes_on_mesh
 from inscape.library import Library
+from inscape.library.render import REFERENCE_TEMPERATURE, RenderSettings
 from inscape.notation import parse_plane
 from inscape.rendered import Foretold
-from inscape.scattering import native_plane, plane_map, scattering_lengths
+from inscape.scattering import displacements, native_plane, plane_map
 from inscape.spectra import native_energy_edges
 from inscape.structure_model import shipped_model
 from inscape.structure_model.force_constants import shipped_force_constant_model
@@ -49,7 +50,7 @@ def main() -> None:
             rows = {
                 "code": plane_of(seen, structure),
                 "force constants": in_plane(seen, foretold.force_constants),
-                "true self part": own_part(seen),
+                "true self part": seen.true_self_part(np.linalg.norm(seen.vectors, axis=1)),
             }
             for row, reduced in rows.items():
                 found[words][row].append(plane_record(seen, reduced.reshape(len(seen.vectors), -1))["cut cosine"])
@@ -61,15 +62,10 @@ def main() -> None:
 
 
 def in_plane(truth: Truth, force_constants: ForceConstants) -> np.ndarray:
-    """The reduced map of force constants in the plane of a truth, (n_h, n_k, n_energy)."""
-    displacement = truth.displacements[0]
-    lengths = scattering_lengths(truth.crystal)
-    return plane_map(force_constants, truth.grid, native_energy_edges(), lengths, displacement)
-
-
-def own_part(truth: Truth) -> np.ndarray:
-    """The self part of the true density of states in the plane."""
-    return truth.self_part(truth.partial_dos, np.linalg.norm(truth.vectors, axis=1), truth.displacements[0])
+    """The reduced map of force constants, and of the displacements that follow from them, in the plane of a truth."""
+    modes = modes_on_mesh(force_constants, RenderSettings.mesh_spacing)
+    tensors = displacements(modes, REFERENCE_TEMPERATURE)
+    return plane_map(force_constants, truth.grid, native_energy_edges(), truth.lengths, tensors)
 
 
 if __name__ == "__main__":

@@ -71,12 +71,8 @@ def one_of(tensors: dict[str, torch.Tensor], header: Header, member: int) -> tup
 
 def of_dos(tensors: dict[str, torch.Tensor], header: Header) -> Judge:
     """Figures of the density of states."""
-    shares = shares_by(tensors, header)
-
-    def judge(truth: Truth) -> dict[str, float]:
-        return dos_record(truth, shares(truth.crystal) @ bin_noise_filter() / np.diff(native_energy_edges()))
-
-    return judge
+    density = density_by(tensors, header)
+    return lambda truth: dos_record(truth, density(truth.crystal))
 
 
 def of_powder(tensors: dict[str, torch.Tensor], header: Header) -> Judge:
@@ -93,6 +89,12 @@ def of_powder(tensors: dict[str, torch.Tensor], header: Header) -> Judge:
         return powder_record(truth, powder_of(truth, found))
 
     return judge
+
+
+def density_by(tensors: dict[str, torch.Tensor], header: Header) -> Callable[[Crystal], np.ndarray]:
+    """From a crystal to its total density of states, area 1, on the native grid, the mean of the networks in a file."""
+    shares = shares_by(tensors, header)
+    return lambda crystal: shares(crystal) @ bin_noise_filter() / np.diff(native_energy_edges())
 
 
 def shares_by(tensors: dict[str, torch.Tensor], header: Header) -> Callable[[Crystal], np.ndarray]:

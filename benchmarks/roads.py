@@ -22,7 +22,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
-from reference_model import shares_by
+from reference_model import density_by
 
 from inscape.evaluation import Truth, dos_record, plane_of, plane_record, powder_of, powder_record, read_truth
 from inscape.lattice import COARSE_MESH, ForceConstants, modes_on_mesh
@@ -34,7 +34,6 @@ from inscape.simulation import force_constants_of, predicted_force_constants
 from inscape.simulation.charges import charges_from_library
 from inscape.spectra import native_energy_edges
 from inscape.structure_model import shipped_model
-from inscape.structure_model.model import bin_noise_filter
 from inscape.structures import Crystal
 from inscape.threads import numpy_alone
 from inscape.training import load_weights
@@ -113,8 +112,8 @@ def in_one_pass(crystal: Crystal) -> Found:
 
 def by_reference(weights: str) -> Road:
     """The reference model in a file."""
-    shares = shares_by(*load_weights(weights))
-    return lambda crystal: Found(shares(crystal) @ bin_noise_filter() / np.diff(native_energy_edges()))
+    density = density_by(*load_weights(weights))
+    return lambda crystal: Found(density(crystal))
 
 
 def by_displacements(name: str, library: Library, cache: str) -> Road:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -67,6 +67,12 @@ class Outcome:
     plane: Array
     members: Sequence[tuple[Array, Array]] = ()
 
+    @classmethod
+    def of(cls, foretold: Foretold) -> Outcome:
+        """What force constants say, with the maps of each network."""
+        members = [(one.powder, one.plane) for one in foretold.members()]
+        return cls(foretold, foretold.spectra.powder, foretold.spectra.plane, members)
+
 
 Road = Callable[[Truth], Outcome]
 
@@ -87,9 +93,7 @@ def by_force_constants(model: ForceConstantModel | None = None) -> Road:
     known = model or shipped_force_constant_model()
 
     def predict(truth: Truth) -> Outcome:
-        foretold = Foretold.of(truth, known, shipped_model())
-        members = [(one.powder, one.plane) for one in foretold.members()]
-        return Outcome(foretold, foretold.spectra.powder, foretold.spectra.plane, members)
+        return Outcome.of(Foretold.of(truth, known, shipped_model()))
 
     return predict
 
@@ -160,15 +164,21 @@ def calibrate(
 def error_ratios(truth: Truth, outcome: Outcome) -> tuple[float, float]:
     """Errors of the powder and the single-crystal map over what the standard deviation of the networks says.
 
-    Root mean squares over the bins of S at 10 K, smoothed by 1 meV.
+    Root mean squares over the bins of `map_errors`.
     """
-    found = []
+    powder, plane = (float(np.sqrt(np.sum(e**2) / np.sum(s**2))) for _, e, s in map_errors(truth, outcome))
+    return powder, plane
+
+
+def map_errors(truth: Truth, outcome: Outcome) -> Iterator[tuple[Array, Array, Array]]:
+    """Of the powder and the single-crystal map: the truth, the error, and the standard deviation of the networks.
+
+    In the bins of S at 10 K, smoothed by 1 meV.
+    """
     for number, (ours, true) in enumerate(((outcome.powder, truth.powder), (outcome.plane, truth.plane))):
         one, other = (scattering(x.reshape(-1, x.shape[-1]), truth) for x in (ours, true))
         members = [scattering(member[number], truth) for member in outcome.members]
-        spread = np.std(members, axis=0, ddof=1)
-        found.append(float(np.sqrt(np.sum((one - other) ** 2) / np.sum(spread**2))))
-    return found[0], found[1]
+        yield other, one - other, np.std(members, axis=0, ddof=1)
 
 
 def thermal_stretch(cases: Sequence[Case]) -> dict[str, Any]:

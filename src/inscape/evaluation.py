@@ -80,16 +80,24 @@ class Truth:
             )
         return self_part(partial_dos, self.crystal.masses, self.lengths.coherent_square, moduli, displacement)
 
+    def true_self_part(self, moduli: Array) -> Array:
+        """That of the true density of states and displacements."""
+        return self.self_part(self.partial_dos, moduli, self.displacements[0])
+
     @cached_property
     def smooth_powder(self) -> Array:
         """The powder map as `powder_record` compares it."""
         return _smooth_powder(self.powder, self)
 
     @cached_property
+    def smooth_plane(self) -> Array:
+        """The single-crystal map as `plane_record` compares it."""
+        return _smooth_plane(self.plane, self)
+
+    @cached_property
     def smooth_self_part(self) -> Array:
         """The self part of the powder map in the same way."""
-        own = self.self_part(self.partial_dos, centres(native_q_edges()), self.displacements[0])
-        return _smooth_powder(own, self)
+        return _smooth_powder(self.true_self_part(centres(native_q_edges())), self)
 
 
 def read_truth(library: Library, name: str) -> Truth:
@@ -203,15 +211,13 @@ def _smooth_powder(reduced: Array, truth: Truth) -> Array:
     return smooth(scattering(reduced, truth), SIGMA_Q, float(q[1] - q[0]), axis=0)
 
 
-def plane_record(
-    truth: Truth, reduced: Array, true_map: Array | None = None, relative: float | None = None
-) -> Record:
+def plane_record(truth: Truth, reduced: Array, relative: float | None = None) -> Record:
     """Cut cosines of one single-crystal map, of all (H, K) and of those below 4 1/Å, and Σp/Σt.
 
     Energies are smoothed by 1 meV, or by this share of them.
     """
     p = _smooth_plane(reduced, truth, relative)
-    t = plane_truth(truth, relative) if true_map is None else true_map
+    t = truth.smooth_plane if relative is None else _smooth_plane(truth.plane, truth, relative)
     cut = metrics.cosine(p, t).ravel()
     near = np.linalg.norm(truth.vectors, axis=1) < NEAR
     return {
@@ -221,12 +227,7 @@ def plane_record(
     }
 
 
-def plane_truth(truth: Truth, relative: float | None = None) -> Array:
-    """The true single-crystal map as `plane_record` compares it."""
-    return _smooth_plane(truth.plane.reshape(len(truth.vectors), -1), truth, relative)
-
-
-def _smooth_plane(reduced: Array, truth: Truth, relative: float | None) -> Array:
+def _smooth_plane(reduced: Array, truth: Truth, relative: float | None = None) -> Array:
     grid = truth.grid
     s = scattering(reduced, truth, relative).reshape(len(grid.h_edges) - 1, len(grid.k_edges) - 1, -1)
     for axis, edges in enumerate((grid.h_edges, grid.k_edges)):
@@ -477,7 +478,7 @@ def _add_powder(
     assert structure.powder is not None
     assert from_true_dos.powder is not None
     own = truth.self_part(structure.partial_dos, q)
-    true_own = truth.self_part(truth.partial_dos, q, truth.displacements[0])
+    true_own = truth.true_self_part(q)
     rho = relative_density(truth.powder, true_own, native_energy_edges())
     coder = model.autoencoders["powder"]
     coded = model.decode_powder(coder.transform(rho.astype(np.float32).reshape(1, -1)))[0]
@@ -498,15 +499,14 @@ def _add_plane(
     vectors = truth.vectors
     moduli = np.linalg.norm(vectors, axis=1)
     own = truth.self_part(structure.partial_dos, moduli)
-    true_own = truth.self_part(truth.partial_dos, moduli, truth.displacements[0])
+    true_own = truth.true_self_part(moduli)
     rho = relative_density(truth.plane.reshape(len(vectors), -1), true_own, native_energy_edges())
     predicted = structure.density(vectors)
     coded = from_true_dos.density(vectors, from_true_dos.encode(vectors[moduli < HIGH_Q], rho[moduli < HIGH_Q]))
     scale = moduli[:, None] ** 2
     rows = _map_rows((predicted, predicted, coded), own, true_own, mean["plane"] * scale, near["plane"] * scale)
-    true_map = plane_truth(truth)
     for row, reduced in rows.items():
-        found.add("crystal", row, plane_record(truth, reduced, true_map))
+        found.add("crystal", row, plane_record(truth, reduced))
 
 
 def _map_rows(
