@@ -30,7 +30,7 @@ LAYERS = [  # a unit is a module or a folder; each may import the units above it
     {"results"},
     {"settings"},
     {"simulation"},
-    {"prediction", "measured"},
+    {"prediction", "measured", "pseudo_labels"},
     {"intervals"},
     {"compare", "explore", "redrawing", "evaluation", "retrieval", "testing"},
     {"rendered"},

@@ -25,6 +25,7 @@ from inscape.structure_model.field import FieldNetwork, spring_moments
 from inscape.structure_model.geometry import (
     Geometry,
     fixed_features,
+    gaussians,
     geometry,
     interference,
     nearest_lattice_vectors,
@@ -426,6 +427,15 @@ def test_distances_count_more_where_atoms_are_light():
     lighter = replace(once, masses=once.masses / 16)
     np.testing.assert_allclose(novelty(lighter), 2 * novelty(once), rtol=1e-4)
     np.testing.assert_allclose(novelty(twice), novelty(once), rtol=1e-3)
+
+
+def test_gaussians_of_distances_are_never_subnormal_numbers():
+    distance, centres = torch.linspace(0.5, 6, 300), torch.linspace(0.8, 5, 24)
+    found = gaussians(distance, centres, 0.25)
+    plain = torch.exp(-(((distance[:, None] - centres) / 0.25) ** 2))
+    torch.testing.assert_close(found, plain, rtol=0, atol=1e-30)
+    smallest = torch.finfo(torch.float32).tiny
+    assert 0 < plain[plain > 0].min() < smallest < found[found > 0].min()
 
 
 # ---- data and training

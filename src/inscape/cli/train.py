@@ -9,7 +9,7 @@ from typing import Annotated, Any
 import typer
 
 from inscape.cli.run_files import check_settings, read_run_file
-from inscape.cli.terminal import progress_bar
+from inscape.cli.terminal import note, progress_bar
 
 app = typer.Typer(help="Train the models that predict, from a library of spectra.", no_args_is_help=True)
 
@@ -51,6 +51,28 @@ def denoise(run: RunFile, library: LibraryPath, output: Output = None, minutes: 
     from inscape.measured import train_denoiser
 
     _train(train_denoiser, run, library, settings, output, minutes)
+
+
+@app.command("pseudo-labels")
+def pseudo_labels(
+    library: LibraryPath,
+    number: Annotated[int, typer.Option(min=1, help="How many crystals to make up.")] = 10000,
+    workers: Annotated[
+        int | None, typer.Option(min=1, help="Processes, of one thread each; 2 unless given.", show_default=False)
+    ] = None,
+    random_state: Annotated[int, typer.Option(help="Another gives other crystals.")] = 0,
+) -> None:
+    """Make up crystals with densities of states by force constants, which the road of codes learns from (made_up)."""
+    from inscape.library.cluster import Cluster
+    from inscape.pseudo_labels import make_up
+
+    try:
+        with progress_bar("labelling") as report:
+            found = make_up(library, number, random_state=random_state, cluster=Cluster(workers), progress=report)
+    except KeyboardInterrupt:
+        note("interrupted", "what is done is kept; the same command goes on where it stopped")
+        raise typer.Exit(130) from None
+    typer.echo(f"{library}: {found} made-up crystals")
 
 
 @app.command("calibration")

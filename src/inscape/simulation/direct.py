@@ -161,18 +161,18 @@ def foretold(
     return found, density
 
 
-def folded(crystal: Crystal, found: PairForceConstants, tensors: Array, partial_dos: Array) -> Stabilised:
-    """Force constants in a supercell, made stable, with energies moved towards the predicted density of states.
+def folded(crystal: Crystal, found: PairForceConstants, tensors: Array, partial_dos: Array | None = None) -> Stabilised:
+    """Force constants in a supercell, made stable, with energies moved towards a predicted density of states.
 
     Parameters
     ----------
     tensors
         Of the pairs in ``found``, shape (n_pairs, 3, 3), eV/Å².
     partial_dos
-        As of `inscape.structure_model.agreement.agreed`.
+        As of `inscape.structure_model.agreement.agreed`; energies stay unless given.
     """
     whole = from_pairs(crystal, found.pairs, found.ways, tensors, found.charges)
-    return stabilised(whole, partial(agreed, partial_dos=partial_dos))
+    return stabilised(whole, None if partial_dos is None else partial(agreed, partial_dos=partial_dos))
 
 
 def predicted_force_constants(crystal: Crystal) -> Computed:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields
+from pathlib import Path
 from typing import Any, overload
 
 import numpy as np
@@ -66,6 +67,21 @@ TARGETS = {
 """What has to be read to learn each kind of spectrum."""
 
 
+def place_of(library: Library, name: str) -> Path:
+    """The file of what is derived from a crystal."""
+    return library.path / DERIVED / f"{name}.npz"
+
+
+def made_up(number: int) -> str:
+    """Name of a crystal that was made up (`inscape.pseudo_labels`), which has a density of states alone."""
+    return f"made-up-{number:06d}"
+
+
+def all_made_up(library: Library) -> list[str]:
+    """Names of the made-up crystals that are there, sorted."""
+    return sorted(path.stem for path in place_of(library, "").parent.glob(f"{made_up(0)[:-6]}*.npz"))
+
+
 def derive(library: Library, name: str, crystal: Crystal, features: Tensor) -> dict[str, NDArray[Any]]:
     """Inputs and targets of one crystal: its maps as relative densities."""
     a = library.arrays(
@@ -97,7 +113,7 @@ def prepare(library: Library, names: Sequence[str], progress: Callable[[int, int
     """Derive what is not there yet; it can be interrupted, and goes on where it stopped."""
     folder = library.path / DERIVED
     folder.mkdir(exist_ok=True)
-    missing = [n for n in names if not (folder / f"{n}.npz").exists()]
+    missing = [n for n in names if not place_of(library, n).exists()]
     potential = NequixFeatures()
     for start in range(0, len(missing), BATCH):
         batch = missing[start : start + BATCH]
@@ -107,7 +123,7 @@ def prepare(library: Library, names: Sequence[str], progress: Callable[[int, int
         ):
             scratch = folder / f".{name}.{os.getpid()}.npz"
             np.savez(scratch, **derive(library, name, crystal, features.invariants))  # type: ignore[arg-type]
-            scratch.rename(folder / f"{name}.npz")
+            scratch.rename(place_of(library, name))
             if progress is not None:
                 progress(count, len(missing), name)
 
@@ -144,7 +160,7 @@ class Samples(Sequence[Sample]):
 
 
 def _load(library: Library, name: str, wanted: Sequence[str]) -> Sample:
-    path = library.path / DERIVED / f"{name}.npz"
+    path = place_of(library, name)
     if not path.exists():
         raise LibraryError(f"{name} has not been prepared; call prepare(library, [{name!r}]) first")
     with np.load(path) as stored:

@@ -18,7 +18,7 @@ from torch.nn import functional
 
 from inscape.potentials.harmonics import Ranks, Tensors, paths, ways_between
 from inscape.potentials.nequix import SILU, distinct, messages
-from inscape.structure_model.geometry import Geometry
+from inscape.structure_model.geometry import Geometry, gaussians
 from inscape.structure_model.network import MAX_NUMBER, Atoms
 
 CUTOFF = 4.0
@@ -185,7 +185,7 @@ class E3nnNetwork(nn.Module):
 def basis(distance: Tensor) -> Tensor:
     """Ten Gaussians of distances (n,), evenly placed from 0 to the cutoff, with a mean square of about 1, (n, 10)."""
     centres = torch.linspace(0, CUTOFF, N_BASIS)
-    return math.sqrt(N_BASIS) / 1.12 * torch.exp(-(((distance[:, None] - centres) / centres[1]) ** 2))
+    return math.sqrt(N_BASIS) / 1.12 * gaussians(distance, centres, float(centres[1]))
 
 
 def window(distance: Tensor) -> Tensor:

@@ -24,6 +24,7 @@ from inscape.structure_model.geometry import (
     PAIR_CUTOFF,
     Geometry,
     fixed_features,
+    gaussians,
     nearest_lattice_vectors,
     pair_window,
     structure_factors,
@@ -110,9 +111,7 @@ class FieldNetwork(nn.Module):
             geometries, h.split(atoms.counts.tolist()), amplitudes.split(atoms.counts.tolist()), cells, strict=True
         ):
             first, second = own[g.pairs[0]], own[g.pairs[1]]
-            distance = g.vectors.norm(dim=1, keepdim=True)
-            centres = torch.linspace(1.0, PAIR_CUTOFF, N_RADIAL)
-            radial = torch.exp(-(((distance - centres) / 0.4) ** 2))
+            radial = gaussians(g.vectors.norm(dim=1), torch.linspace(1.0, PAIR_CUTOFF, N_RADIAL), 0.4)
             stiffness = self.pair(torch.cat([first + second, first * second, radial], dim=1)) * pair_window(g)[:, None]
             found.append(Springs(amplitude, stiffness, cell))
         return found

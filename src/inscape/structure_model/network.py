@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from inscape.errors import DataError
-from inscape.structure_model.geometry import PAIR_CUTOFF, Geometry, pair_window
+from inscape.structure_model.geometry import PAIR_CUTOFF, Geometry, gaussians, pair_window
 
 MAX_NUMBER = 104
 """Elements are embedded by atomic number up to this one."""
@@ -229,6 +229,6 @@ def gather(features: Sequence[Tensor], geometries: Sequence[Geometry]) -> Atoms:
         crystal=torch.repeat_interleave(torch.arange(len(counts)), counts),
         pairs=torch.cat([g.pairs + start for g, start in zip(geometries, starts, strict=True)], dim=1),
         vectors=vectors,
-        radial=torch.exp(-(((distance[:, None] - centres) / RADIAL_WIDTH) ** 2)),
+        radial=gaussians(distance, centres, RADIAL_WIDTH),
         window=torch.cat([pair_window(g) for g in geometries]),
     )

@@ -21,6 +21,7 @@ from torch.nn import functional
 from inscape.lattice import reverse_pairs
 from inscape.potentials.harmonics import coupling
 from inscape.potentials.nequix import CUTOFF
+from inscape.structure_model.geometry import gaussians
 from inscape.structure_model.network import Atoms, Trunk
 
 Ranked = tuple[Tensor, Tensor, Tensor]
@@ -144,7 +145,7 @@ class ForceConstantNetwork(nn.Module):
         unit = ways / distance
         along = _products(unit, unit) @ self.second.flatten(0, 1)
         farther = _products(unit, along) @ self.third.flatten(1).T
-        radial = torch.exp(-(((distance - torch.linspace(NEAREST, CUTOFF, N_RADIAL)) / RADIAL_WIDTH) ** 2))
+        radial = gaussians(distance[:, 0], torch.linspace(NEAREST, CUTOFF, N_RADIAL), RADIAL_WIDTH)
         sides = [[x.index_select(0, end) for x in ranked] for end in (first, second)]
         angles = [
             sign * torch.bmm(way[:, None], x)[:, 0]

@@ -18,7 +18,7 @@ from inscape.errors import DataError
 from inscape.library import Library
 from inscape.spectra import native_energy_edges, native_q_edges
 from inscape.structure_model import dataset
-from inscape.structure_model.dataset import Sample, Samples, atoms_of, prepare
+from inscape.structure_model.dataset import Sample, Samples, all_made_up, atoms_of, prepare
 from inscape.structure_model.dynamics import DynamicsSamples
 from inscape.structure_model.network import go_on_from
 from inscape.structure_model.novelty import Novelty
@@ -153,6 +153,7 @@ def train_structure(
     epochs: int = 40,
     max_atoms: int = 40,
     unstable: bool = False,
+    made_up: bool = False,
     energies: float = 1.0,
     precision: str = "float32",
     random_state: int = 0,
@@ -183,6 +184,9 @@ def train_structure(
     unstable
         Learn from crystals that are not dynamically clean, too ("force-constants" only, which they have like any
         other). The crystals to tune on are clean.
+    made_up
+        Learn from the crystals that `inscape.pseudo_labels.make_up` made for this library, too ("dos" only). What is
+        foreign is judged by the real ones alone.
     energies
         How much errors of the energies of modes count beside those of first order and of force constants
         ("force-constants" only).
@@ -202,23 +206,18 @@ def train_structure(
         raise DataError(
             f"kind = {kind!r} with the backbone {backbone!r}; expected one of {', '.join(TASKS)} (kind, and backbone)"
         )
-    if unstable and name != "force-constants":
-        raise DataError(
-            f"unstable = true with kind = {kind!r}: crystals that are not dynamically clean have no spectra to learn "
-            "from, and metals among them no charges; expected kind = 'force-constants'"
-        )
-    if energies != 1.0 and name != "force-constants":
-        raise DataError(f"energies = {energies} with the kind {name!r}, which has none; expected 'force-constants'")
+    _check(name, unstable=unstable, energies=energies, made_up=made_up)
     source = Library(library)
     learn, tune = training_ids(source, max_atoms, unstable=unstable)
+    more = _made_up(source) if made_up else []
     path = Path(output) if output is not None else WEIGHTS / f"structure-{name}.safetensors"
     checkpoints = [Path(f"{path}.{member}.checkpoint") for member in range(members)]
     task = TASKS[name](width, depth, n_components, path.parent)
     if isinstance(task, ForceConstantsTask):
         task.energies = energies
     task.prepare(source, learn + tune, archives, crystal_bar(progress, "features and targets"))
-    training, tuning = (task.samples(source, ids) for ids in (learn, tune))
-    names = training.names + tuning.names
+    training, tuning = (task.samples(source, ids) for ids in (learn + more, tune))
+    names = [name for name in training.names + tuning.names if name not in set(more)]
     begun: dict[str, Tensor] = {}
     if start is not None:
         begun, before = load_weights(start, class_name=f"structure-{name}")
@@ -253,7 +252,7 @@ def train_structure(
     if name == "dos":
         assert isinstance(training, Samples)
         assert isinstance(tuning, Samples)
-        known = training[:: math.ceil(len(training) / MOST_KNOWN)]
+        known = training[: len(learn) : math.ceil(len(learn) / MOST_KNOWN)]
         novelty = Novelty.fit(atoms_of(known), atoms_of(tuning))
         tensors |= {f"novelty.{name}": value for name, value in novelty.state_dict().items()}
     header = Header(
@@ -263,12 +262,36 @@ def train_structure(
         data_digest=names_digest(ids),
         ids=ids,
         seed=random_state,
-        extra={"tuning_loss": losses, "n_learn": len(ids) - len(tuning)},
+        extra={"tuning_loss": losses, "n_learn": len(ids) - len(tuning), "made_up": len(more)},
     )
     save_weights(path, tensors, header, dtype=torch.int8)
     if minutes is None:
         _forget(checkpoints)
     return path
+
+
+def _check(name: str, *, unstable: bool, energies: float, made_up: bool) -> None:
+    """`DataError` for settings that a kind does not have."""
+    if unstable and name != "force-constants":
+        raise DataError(
+            f"unstable = true with kind = {name!r}: crystals that are not dynamically clean have no spectra to learn "
+            "from, and metals among them no charges; expected kind = 'force-constants'"
+        )
+    if energies != 1.0 and name != "force-constants":
+        raise DataError(f"energies = {energies} with the kind {name!r}, which has none; expected 'force-constants'")
+    if made_up and name != "dos":
+        raise DataError(f"made_up = true with the kind {name!r}: made-up crystals have densities of states alone")
+
+
+def _made_up(library: Library) -> list[str]:
+    """Names of the made-up crystals of a library, of which there have to be some."""
+    names = all_made_up(library)
+    if not names:
+        raise DataError(
+            f"{library.path}: no made-up crystals to learn from; make them with: "
+            f"inscape train pseudo-labels -l {library.path}"
+        )
+    return names
 
 
 def _trained_before(
