@@ -9,7 +9,6 @@ no held-out crystal has a part in it.
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -28,7 +27,7 @@ from inscape.scattering import density_of_states
 from inscape.simulation.direct import folded
 from inscape.spectra import native_energy_edges
 from inscape.structure_model import shipped_model
-from inscape.structure_model.dataset import made_up, place_of
+from inscape.structure_model.dataset import folder_of, made_up, place_of, write_arrays
 from inscape.structure_model.force_constants import shipped_force_constant_model
 from inscape.structure_model.geometry import geometry
 from inscape.structure_model.network import gather
@@ -158,10 +157,7 @@ class Work:
                 continue
             arrays = labelled(crystal)
             if arrays is not None:
-                place = place_of(library, made_up(number))
-                scratch = place.with_name(f".{place.name}.{os.getpid()}.npz")
-                np.savez(scratch, **arrays)  # type: ignore[arg-type]
-                scratch.rename(place)
+                write_arrays(place_of(library, made_up(number)), arrays)
                 return True
         return False
 
@@ -199,7 +195,7 @@ def make_up(
         raise DataError(f"number is {number}; expected how many crystals to make up, such as 10000")
     source = Library(library)
     learn, _ = training_ids(source, max_atoms)
-    place_of(source, "").parent.mkdir(exist_ok=True)
+    folder_of(source).mkdir(exist_ok=True)
     todo = [n for n in range(number) if not place_of(source, made_up(n)).exists()]
     if todo:
         from inscape.library.dispatch import connect, run

@@ -1,7 +1,7 @@
 """Where two predictions meet: energies of modes by force constants, moved towards a predicted density of states.
 
 The two come from networks that learned different things of the same crystals, and their errors have little to do with
-each other: those of the mean energy have a correlation of 0.17 on the tuning crystals, at about equal size.
+each other: those of the mean energy have a correlation of 0.13 on the tuning crystals, at about equal size.
 """
 
 from __future__ import annotations

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any, overload
@@ -14,6 +13,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from inscape.errors import LibraryError
+from inscape.files import replacing
 from inscape.library import Library
 from inscape.potentials import NequixFeatures
 from inscape.scattering import PlaneGrid, scattering_lengths, self_part
@@ -27,6 +27,7 @@ from inscape.structures import Crystal
 
 Array = NDArray[np.floating]
 DERIVED = "derived-6"
+MADE_UP = "made-up-"
 BATCH = 32
 KEPT_BYTES = 4_000_000_000
 """Of samples that stay in memory."""
@@ -67,19 +68,30 @@ TARGETS = {
 """What has to be read to learn each kind of spectrum."""
 
 
+def folder_of(library: Library) -> Path:
+    """The folder of what is derived from the crystals of a library."""
+    return library.path / DERIVED
+
+
 def place_of(library: Library, name: str) -> Path:
     """The file of what is derived from a crystal."""
-    return library.path / DERIVED / f"{name}.npz"
+    return folder_of(library) / f"{name}.npz"
+
+
+def write_arrays(place: Path, arrays: Mapping[str, NDArray[Any]]) -> None:
+    """A file of arrays, which has its name only when it is whole."""
+    with replacing(place) as scratch, open(scratch, "wb") as file:
+        np.savez(file, **arrays)  # type: ignore[arg-type]
 
 
 def made_up(number: int) -> str:
     """Name of a crystal that was made up (`inscape.pseudo_labels`), which has a density of states alone."""
-    return f"made-up-{number:06d}"
+    return f"{MADE_UP}{number:06d}"
 
 
 def all_made_up(library: Library) -> list[str]:
     """Names of the made-up crystals that are there, sorted."""
-    return sorted(path.stem for path in place_of(library, "").parent.glob(f"{made_up(0)[:-6]}*.npz"))
+    return sorted(path.stem for path in folder_of(library).glob(f"{MADE_UP}*.npz"))
 
 
 def derive(library: Library, name: str, crystal: Crystal, features: Tensor) -> dict[str, NDArray[Any]]:
@@ -111,8 +123,7 @@ def derive(library: Library, name: str, crystal: Crystal, features: Tensor) -> d
 
 def prepare(library: Library, names: Sequence[str], progress: Callable[[int, int, str], None] | None = None) -> None:
     """Derive what is not there yet; it can be interrupted, and goes on where it stopped."""
-    folder = library.path / DERIVED
-    folder.mkdir(exist_ok=True)
+    folder_of(library).mkdir(exist_ok=True)
     missing = [n for n in names if not place_of(library, n).exists()]
     potential = NequixFeatures()
     for start in range(0, len(missing), BATCH):
@@ -121,9 +132,7 @@ def prepare(library: Library, names: Sequence[str], progress: Callable[[int, int
         for count, (name, crystal, features) in enumerate(
             zip(batch, crystals, potential(crystals), strict=True), start=start + 1
         ):
-            scratch = folder / f".{name}.{os.getpid()}.npz"
-            np.savez(scratch, **derive(library, name, crystal, features.invariants))  # type: ignore[arg-type]
-            scratch.rename(place_of(library, name))
+            write_arrays(place_of(library, name), derive(library, name, crystal, features.invariants))
             if progress is not None:
                 progress(count, len(missing), name)
 

@@ -7,7 +7,6 @@ judged in the true modes, where nothing has to be differentiated but a matrix pr
 
 from __future__ import annotations
 
-import os
 import re
 import zlib
 from collections.abc import Callable, Sequence
@@ -25,6 +24,7 @@ from inscape.lattice import DynamicsTargets, read_force_constants
 from inscape.library import Library
 from inscape.potentials import NequixFeatures, neighbours
 from inscape.potentials.nequix import CUTOFF
+from inscape.structure_model.dataset import write_arrays
 from inscape.structure_model.geometry import Geometry, geometry
 from inscape.structure_model.network import gather
 from inscape.structure_model.pairs import Pairs, Ranked, dynamical_matrices
@@ -129,17 +129,15 @@ def prepare(
         (features,) = potential([crystal])
         pairs, ways = neighbours(crystal, CUTOFF)
         found = DynamicsTargets.of(force_constants, pairs, ways, N_Q, seed=zlib.crc32(name.encode()))
-        scratch = folder / f".{name}.{os.getpid()}.npz"
-        np.savez(
-            scratch,
-            **atoms.arrays(),  # type: ignore[arg-type]
-            **found.arrays(),  # type: ignore[arg-type]
-            neighbours=pairs.astype(np.int16),
-            ways=ways.astype(np.float32),
-            features=features.invariants.numpy(),
-            **{f"rank_{rank}": x.half().numpy() for rank, x in enumerate(features.tensors, 1)},  # type: ignore[arg-type]
-        )
-        scratch.rename(folder / f"{name}.npz")
+        arrays = {
+            **atoms.arrays(),
+            **found.arrays(),
+            "neighbours": pairs.astype(np.int16),
+            "ways": ways.astype(np.float32),
+            "features": features.invariants.numpy(),
+            **{f"rank_{rank}": x.half().numpy() for rank, x in enumerate(features.tensors, 1)},
+        }
+        write_arrays(folder / f"{name}.npz", arrays)
         if progress is not None:
             progress(count, len(missing), name)
 
