@@ -217,7 +217,7 @@ def train_structure(
         task.energies = energies
     task.prepare(source, learn + tune, archives, crystal_bar(progress, "features and targets"))
     training, tuning = (task.samples(source, ids) for ids in (learn + more, tune))
-    names = [name for name in training.names + tuning.names if name not in set(more)]
+    names = training.names[: len(training) - len(more)] + tuning.names
     begun: dict[str, Tensor] = {}
     if start is not None:
         begun, before = load_weights(start, class_name=f"structure-{name}")
