@@ -1,13 +1,16 @@
-"""Files that have their name only when they are whole, whatever kills the process or the machine; NetCDF; a lock."""
+"""Files that have their name only when they are whole, whatever kills process or machine; arrays, NetCDF; a lock."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from uuid import uuid4
+
+import numpy as np
+from numpy.typing import NDArray
 
 from inscape.errors import DataError, LibraryError
 
@@ -50,6 +53,12 @@ def replacing(path: Path) -> Iterator[Path]:
         raise DataError(f"{path}: cannot be written ({error.strerror or error}); name another place") from error
     finally:
         scratch.unlink(missing_ok=True)
+
+
+def write_arrays(path: Path, arrays: Mapping[str, NDArray[Any]]) -> None:
+    """A file of arrays by name, as numpy's ``.npz``, which has its name only when it is whole."""
+    with replacing(path) as scratch, open(scratch, "wb") as file:
+        np.savez(file, **arrays)  # type: ignore[arg-type]
 
 
 def write_netcdf(dataset: xr.Dataset, path: Path) -> None:

@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from scipy.optimize import nnls
 
 from inscape.errors import DataError, StructureError
+from inscape.files import write_arrays
 from inscape.lattice import COARSE_MESH, modes_on_mesh
 from inscape.library import Library
 from inscape.library.cluster import Cluster
@@ -27,7 +28,7 @@ from inscape.scattering import density_of_states
 from inscape.simulation.direct import folded
 from inscape.spectra import native_energy_edges
 from inscape.structure_model import shipped_model
-from inscape.structure_model.dataset import folder_of, made_up, place_of, write_arrays
+from inscape.structure_model.dataset import folder_of, made_up, place_of
 from inscape.structure_model.force_constants import shipped_force_constant_model
 from inscape.structure_model.geometry import geometry
 from inscape.structure_model.network import gather
@@ -64,6 +65,9 @@ TWO = 0.4
 
 LEAST_SCALE, MOST_SCALE = 0.87, 1.15
 """How much lengths may change; more is no longer the same kind of crystal."""
+
+SEED = 0
+"""With the number of a crystal, what its random choices start from."""
 
 TRIALS = 20
 """Crystals tried for each number before it is left out."""
@@ -145,11 +149,10 @@ class Work:
     parents: Sequence[str]
     formulas: frozenset[str]
     volumes: Array
-    random_state: int
 
     def __call__(self, number: int) -> bool:
         """Whether a crystal was found that is new, familiar and stable."""
-        library, rng = Library(self.path), np.random.default_rng([self.random_state, number])
+        library, rng = Library(self.path), np.random.default_rng([SEED, number])
         for _ in range(TRIALS):
             parent = self.parents[int(rng.integers(len(self.parents)))]
             crystal = substituted(library.crystal(parent), self.volumes, rng)
@@ -167,13 +170,13 @@ def make_up(
     number: int,
     *,
     max_atoms: int = 20,
-    random_state: int = 0,
     cluster: Cluster | None = None,
     progress: Callable[[int, int, str], None] | None = None,
 ) -> int:
     """Make crystals up and keep them beside a library, for densities of states to be learned from; how many there are.
 
-    None has a formula that a crystal of the library has. It can be interrupted, and goes on where it stopped.
+    None has a formula that a crystal of the library has. It can be interrupted, and goes on where it stopped. What is
+    there stays, until its files are removed, whatever force constants the package has by then.
 
     Parameters
     ----------
@@ -205,7 +208,6 @@ def make_up(
             learn,
             frozenset(entry.formula for entry in source.entries.values()),
             volumes_in(source, learn),
-            random_state,
         )
         with connect(cluster or Cluster()) as client:
             for count, (item, _) in enumerate(run(client, work, todo), start=1):

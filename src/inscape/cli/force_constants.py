@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from inscape.cli.terminal import note, progress_bar
+from inscape.cli.terminal import goes_on, note, progress_bar
 from inscape.errors import GridError
 
 if TYPE_CHECKING:
@@ -40,14 +38,8 @@ Cache = Annotated[
 ]
 
 
-@contextmanager
-def forces_kept() -> Iterator[None]:
-    """End the program with status 130, and say what is kept, if it is interrupted inside."""
-    try:
-        yield
-    except KeyboardInterrupt:
-        note("interrupted", "forces are kept; the same command goes on where it stopped")
-        raise typer.Exit(130) from None
+FORCES_KEPT = "forces are kept"
+"""What an interruption leaves."""
 
 
 def parse_supercell(text: str) -> list[int]:
@@ -68,7 +60,7 @@ def read_or_compute(
     from inscape.simulation import force_constants_of
 
     repetitions = None if supercell is None else parse_supercell(supercell)
-    with progress_bar(f"force constants of {file.stem}") as report, forces_kept():
+    with progress_bar(f"force constants of {file.stem}") as report, goes_on(FORCES_KEPT):
         return force_constants_of(
             file, engine, relax=not no_relax, length=length, supercell=repetitions, cache=cache, progress=report
         )

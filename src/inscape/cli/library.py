@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
-from inscape.cli.terminal import note, print_table, progress_bar
+from inscape.cli.terminal import goes_on, print_table, progress_bar
 
 app = typer.Typer(help="Build a library of spectra from force constants, or say what is in one.", no_args_is_help=True)
 
@@ -50,21 +50,17 @@ def build(
 
     settings = {} if jobqueue_settings is None else read_run_file(jobqueue_settings)
     cluster = Cluster(workers, scheduler, jobqueue, settings)
-    try:
-        with progress_bar("rendering") as report:
-            built = build_library(
-                paths,
-                output,
-                cluster=cluster,
-                splits=None if splits is None else read_splits(splits),
-                only=None if only is None else {word.strip() for word in only.split(",")},
-                max_atoms=max_atoms,
-                retry_failed=retry_failed,
-                progress=report,
-            )
-    except KeyboardInterrupt:
-        note("interrupted", "what is done is kept; the same command goes on where it stopped")
-        raise typer.Exit(130) from None
+    with goes_on(), progress_bar("rendering") as report:
+        built = build_library(
+            paths,
+            output,
+            cluster=cluster,
+            splits=None if splits is None else read_splits(splits),
+            only=None if only is None else {word.strip() for word in only.split(",")},
+            max_atoms=max_atoms,
+            retry_failed=retry_failed,
+            progress=report,
+        )
     typer.echo(f"{output}: {len(built.rendered)} crystals rendered, {built.already} needed no more work")
     if built.failed:
         typer.echo(f"{len(built.failed)} failed or left out (listed with reasons in the library):")

@@ -13,7 +13,7 @@ import typer
 from inscape.cli import force_constants as given
 from inscape.cli import spectra
 from inscape.cli.tables import Done, Failed
-from inscape.cli.terminal import Report, progress_bar
+from inscape.cli.terminal import Report, goes_on, progress_bar
 from inscape.errors import ForceConstantsError, InscapeError, StructureError
 
 if TYPE_CHECKING:
@@ -112,7 +112,7 @@ def simulate(
         "born_from": born_from,
         "cache": cache,
     }
-    with given.forces_kept():
+    with goes_on(given.FORCES_KEPT):
         folder = spectra.output_folder(output)
         done, failed = _simulate_all(structures, folder, options, plot=not no_plot, workers=workers)
     spectra.print_outcome(done, failed, as_json=as_json)

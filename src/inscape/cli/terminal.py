@@ -35,6 +35,16 @@ def note(kind: str, text: str) -> None:
 
 
 @contextmanager
+def goes_on(kept: str = "what is done is kept") -> Iterator[None]:
+    """Long work that keeps what is done: Ctrl-C ends it with a word on that, and exit status 130."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        note("interrupted", f"{kept}; the same command goes on where it stopped")
+        raise typer.Exit(130) from None
+
+
+@contextmanager
 def progress_bar(description: str) -> Iterator[Report]:
     """A bar on standard error with a count, the rate and the time that remains; nothing where no terminal is."""
     from rich.console import Console

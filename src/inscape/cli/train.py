@@ -9,7 +9,7 @@ from typing import Annotated, Any
 import typer
 
 from inscape.cli.run_files import check_settings, read_run_file
-from inscape.cli.terminal import note, progress_bar
+from inscape.cli.terminal import goes_on, progress_bar
 
 app = typer.Typer(help="Train the models that predict, from a library of spectra.", no_args_is_help=True)
 
@@ -60,18 +60,13 @@ def pseudo_labels(
     workers: Annotated[
         int | None, typer.Option(min=1, help="Processes, of one thread each; 2 unless given.", show_default=False)
     ] = None,
-    random_state: Annotated[int, typer.Option(help="Another gives other crystals.")] = 0,
 ) -> None:
     """Make up crystals with densities of states by force constants, which the road of codes learns from (made_up)."""
     from inscape.library.cluster import Cluster
     from inscape.pseudo_labels import make_up
 
-    try:
-        with progress_bar("labelling") as report:
-            found = make_up(library, number, random_state=random_state, cluster=Cluster(workers), progress=report)
-    except KeyboardInterrupt:
-        note("interrupted", "what is done is kept; the same command goes on where it stopped")
-        raise typer.Exit(130) from None
+    with goes_on(), progress_bar("labelling") as report:
+        found = make_up(library, number, cluster=Cluster(workers), progress=report)
     typer.echo(f"{library}: {found} made-up crystals")
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any, overload
@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from inscape.errors import LibraryError
-from inscape.files import replacing
+from inscape.files import write_arrays
 from inscape.library import Library
 from inscape.potentials import NequixFeatures
 from inscape.scattering import PlaneGrid, scattering_lengths, self_part
@@ -76,12 +76,6 @@ def folder_of(library: Library) -> Path:
 def place_of(library: Library, name: str) -> Path:
     """The file of what is derived from a crystal."""
     return folder_of(library) / f"{name}.npz"
-
-
-def write_arrays(place: Path, arrays: Mapping[str, NDArray[Any]]) -> None:
-    """A file of arrays, which has its name only when it is whole."""
-    with replacing(place) as scratch, open(scratch, "wb") as file:
-        np.savez(file, **arrays)  # type: ignore[arg-type]
 
 
 def made_up(number: int) -> str:

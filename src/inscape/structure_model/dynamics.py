@@ -20,11 +20,11 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from inscape.errors import LibraryError
+from inscape.files import write_arrays
 from inscape.lattice import DynamicsTargets, read_force_constants
 from inscape.library import Library
 from inscape.potentials import NequixFeatures, neighbours
 from inscape.potentials.nequix import CUTOFF
-from inscape.structure_model.dataset import write_arrays
 from inscape.structure_model.geometry import Geometry, geometry
 from inscape.structure_model.network import gather
 from inscape.structure_model.pairs import Pairs, Ranked, dynamical_matrices
