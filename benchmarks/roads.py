@@ -32,6 +32,7 @@ from inscape.rendered import Rendered
 from inscape.scattering import density_of_states
 from inscape.simulation import force_constants_of, predicted_force_constants
 from inscape.simulation.charges import charges_from_library
+from inscape.simulation.spectra import MODEL_MESH
 from inscape.spectra import native_energy_edges
 from inscape.structure_model import shipped_model
 from inscape.structures import Crystal
@@ -107,7 +108,7 @@ def by_code(crystal: Crystal) -> Found:
 def in_one_pass(crystal: Crystal) -> Found:
     """Force constants in one pass."""
     force_constants = predicted_force_constants(crystal).force_constants
-    return Found(spectrum(force_constants), lambda truth: maps_of(force_constants, truth))
+    return Found(spectrum(force_constants, MODEL_MESH), lambda truth: maps_of(force_constants, truth))
 
 
 def by_reference(weights: str) -> Road:
@@ -128,14 +129,14 @@ def by_displacements(name: str, library: Library, cache: str) -> Road:
             charges, _ = charges_from_library(library.path, force_constants.crystal)
             return maps_of(force_constants.with_charges(charges), truth)
 
-        return Found(spectrum(force_constants), maps)
+        return Found(spectrum(force_constants, COARSE_MESH), maps)
 
     return road
 
 
-def spectrum(force_constants: ForceConstants) -> np.ndarray:
-    """Partial densities of states on the native grid."""
-    return density_of_states(modes_on_mesh(force_constants, COARSE_MESH), native_energy_edges())[0]
+def spectrum(force_constants: ForceConstants, spacing: float) -> np.ndarray:
+    """Partial densities of states on the native grid, of modes on a mesh of that spacing, 1/Å."""
+    return density_of_states(modes_on_mesh(force_constants, spacing), native_energy_edges())[0]
 
 
 def maps_of(force_constants: ForceConstants, truth: Truth) -> tuple[np.ndarray, np.ndarray]:

@@ -24,6 +24,7 @@ from crystals import (
 )
 from inscape.errors import ForceConstantsError
 from inscape.lattice import ForceConstants, from_phonopy, modes_at, modes_on_mesh, read_force_constants
+from inscape.lattice.inversion import diagonalised
 from inscape.structures import Crystal, read_structure
 from inscape.units import HBAR2_2U, THZ
 
@@ -246,6 +247,33 @@ def test_polarisations_are_orthonormal(material):
     flat = e.reshape(len(Q), e.shape[1], -1)
     overlaps = np.einsum("qmx,qnx->qmn", flat, flat.conj())
     np.testing.assert_allclose(overlaps, np.broadcast_to(np.eye(e.shape[1]), overlaps.shape), atol=1e-12)
+
+
+@pytest.mark.parametrize("material", [NACL, SILICON, BRUCITE], ids=lambda m: m.name)
+def test_a_centre_of_inversion_makes_dynamical_matrices_real(material, monkeypatch):
+    fc = force_constants_of(material)
+    matrices = fc.matrices(Q, np.zeros_like(Q))
+    expected = np.linalg.eigvalsh(matrices)
+    seen = []
+    monkeypatch.setattr(np.linalg, "eigh", lambda x, eigh=np.linalg.eigh: (seen.append(x.dtype), eigh(x))[1])
+    squares, modes = diagonalised(matrices, fc.crystal)
+    assert seen == [np.float64]
+    size = np.abs(expected).max()
+    np.testing.assert_allclose(squares, expected, atol=1e-12 * size)
+    np.testing.assert_allclose(matrices @ modes, modes * squares[:, None], atol=1e-12 * size)
+    np.testing.assert_allclose(
+        modes.conj().mT @ modes, np.broadcast_to(np.eye(squares.shape[1]), modes.shape), atol=1e-12
+    )
+
+
+def test_force_constants_need_not_have_the_inversion_of_their_crystal():
+    crystal = force_constants_of(BRUCITE).crystal
+    rng = np.random.default_rng(0)
+    any_, other = rng.normal(size=(2, 4, 3 * crystal.n_atoms, 3 * crystal.n_atoms))
+    matrices = any_ + 1j * other
+    matrices += matrices.conj().mT
+    squares, modes = diagonalised(matrices, crystal)
+    np.testing.assert_allclose(matrices @ modes, modes * squares[:, None], atol=1e-12)
 
 
 @pytest.mark.parametrize("material", [NACL, ZINC_OXIDE, QUARTZ], ids=lambda m: m.name)

@@ -45,7 +45,7 @@ from inscape.structure_model.dynamics import (
 )
 from inscape.structure_model.force_constants import ForceConstantModel, shipped_force_constant_model
 from inscape.structure_model.pair_images import PairImages
-from inscape.structure_model.pairs import Pairs
+from inscape.structure_model.pairs import ForceConstantNetwork, Pairs
 from inscape.structure_model.pairs import dynamical_matrices as bloch_sum
 from inscape.structure_model.train import training_ids
 from inscape.structures import Crystal, read_structure
@@ -108,7 +108,7 @@ def test_force_constants_by_symmetry_are_those_of_every_pair(monkeypatch, materi
 def one_by_one(pairs):
     """Every pair as an image of none but itself."""
     each = torch.arange(len(pairs))
-    return PairImages(pairs, pairs, each, torch.eye(3).expand(len(pairs), 3, 3))
+    return PairImages(pairs, each, torch.zeros_like(each), torch.eye(3)[None])
 
 
 def test_energies_do_not_depend_on_rotation_order_of_atoms_or_origin():
@@ -537,9 +537,12 @@ def test_energies_count_as_much_as_asked(library, archives, prepared, tmp_path):
     usual, heavier = (load_weights(path)[1] for path in paths.values())
     assert heavier.extra["tuning_loss"][0] > usual.extra["tuning_loss"][0]
     sample = next(sample for sample in prepared if not sample.is_polar)
+    source, reverse = sample.images.source, sample.pairs.reverse
+    few = torch.unique(torch.cat([source, reverse[source]]))
 
-    def network(*_):
-        return 1.1 * sample.targets
+    def network(_, __, pairs, ___):
+        torch.testing.assert_close(pairs.ways, sample.pairs.ways[few])
+        return 1.1 * sample.targets[few]
 
     def loss(weight):
         torch.manual_seed(0)
@@ -550,6 +553,28 @@ def test_energies_count_as_much_as_asked(library, archives, prepared, tmp_path):
     assert loss(4.0) - loss(1.0) == pytest.approx(3 * of_energies, rel=1e-4)
     with pytest.raises(DataError, match="'force-constants'"):
         train_structure(library.path, kind="dos", energies=2.0, output=tmp_path / "x")
+
+
+def test_a_loss_of_few_pairs_and_atoms_is_that_of_all(prepared):
+    """What symmetry makes alike is computed once, and counts as often as it is there."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        network = ForceConstantNetwork(N_FEATURES, width=16, depth=2, heads=2).eval()
+
+    def loss(sample):
+        torch.manual_seed(0)
+        network.zero_grad()
+        found = force_constants_loss(network, [sample])
+        found.backward()
+        return found.item(), network.trunk.features.weight.grad.clone()
+
+    for sample in prepared:
+        assert len(sample.images.few) < len(sample.pairs)
+        each = replace(sample.geometry, sources=torch.arange(len(sample.geometry.masses)))
+        whole = replace(sample, images=one_by_one(sample.pairs), geometry=each)
+        (found, slope), (expected, other) = loss(sample), loss(whole)
+        assert found == pytest.approx(expected, rel=1e-4)
+        torch.testing.assert_close(slope, other, rtol=1e-2, atol=1e-3 * float(other.abs().max()))
 
 
 def test_charges_are_learned(prepared):

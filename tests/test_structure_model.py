@@ -107,6 +107,16 @@ def changed(crystal, change):
     return cell(crystal, **change)
 
 
+@each_crystal
+def test_atoms_that_symmetry_makes_alike_are_computed_once(crystal):
+    atoms = gather([features([crystal])[0].invariants], [geometry(crystal)])
+    assert len(atoms.distinct.copies) < len(atoms.masses)
+    assert int(atoms.distinct.copies.sum()) == len(atoms.masses)
+    dos = network(DosNetwork, atoms.features.shape[1], 20, width=16, depth=2, heads=2)
+    each = replace(atoms, sources=torch.arange(len(atoms.masses)))
+    torch.testing.assert_close(dos(atoms), dos(each), rtol=1e-4, atol=1e-5)
+
+
 # ---- representation
 
 

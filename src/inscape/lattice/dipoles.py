@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from functools import partial
+from functools import cached_property, partial
 from typing import Any
 
 import numpy as np
@@ -47,8 +47,8 @@ SPREAD = 3.2
 SCREENING = 1.2
 """Length of `screened_splitting`, Å: erfc(r/1.2 Å) of the part in real space is left at a distance r."""
 
-SMALLEST_WEIGHT = 1e-7
-"""The sum over G ends where its Gaussian has fallen to this."""
+SMALLEST_WEIGHT = 1e-5
+"""The sum over G ends where its Gaussian has fallen to this: energies are right within some 1e-4 meV."""
 
 AT_GAMMA = 1e-5
 """A wave vector shorter than this, 1/Å without the 2π, is Γ itself (phonopy's tolerance)."""
@@ -110,6 +110,11 @@ class Dipoles:
     born: Array
     dielectric: Array
     factor: float
+
+    @cached_property
+    def splitting(self) -> dict[str, float]:
+        """That of `ewald_splitting` for the supercell."""
+        return ewald_splitting(self.supercell, self.primitive.cell, self.dielectric)
 
     @classmethod
     def of(cls, supercell: Array, primitive: PhonopyAtoms, masses: Array, charges: Mapping[str, Any]) -> Dipoles:
@@ -247,14 +252,14 @@ def dipole_matrices(
     q, directions
         As of `dynamical_matrices`.
     splitting
-        That of `ewald_splitting` for the supercell unless given.
+        That of the dipoles unless given.
 
     Returns
     -------
     NDArray
         Shape (n_q, 3 n_atoms, 3 n_atoms), eV/Å²/u.
     """
-    split = splitting or ewald_splitting(dipoles.supercell, dipoles.primitive.cell, dipoles.dielectric)
+    split = splitting or dipoles.splitting
     n_atoms = len(dipoles.primitive)
     first, second = np.triu_indices(n_atoms)
     none = np.zeros((1, 3))
@@ -303,9 +308,9 @@ def _dipole_sums(
     for some in (half[start : start + chunk] for start in range(0, len(half), chunk)):
         angle = 2 * np.pi * steps @ some.T
         cosine, sine = np.cos(angle), np.sin(angle)
+        both = np.concatenate([some, -some]).T[:, :, None]
         for part in (slice(start, start + BLOCK) for start in range(0, len(q), BLOCK)):
-            plus = terms(starts[:, None, part] + some.T[:, :, None], directions[part])
-            minus = terms(starts[:, None, part] - some.T[:, :, None], directions[part])
+            plus, minus = np.split(terms(starts[:, None, part] + both, directions[part]), 2, axis=1)
             found[0, :, :, part] += cosine @ (plus + minus)
             found[1, :, :, part] += sine @ (plus - minus)
     return found

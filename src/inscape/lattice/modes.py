@@ -12,6 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 from phonopy.physical_units import get_physical_units
 
 from inscape.lattice.force_constants import ForceConstants
+from inscape.lattice.inversion import diagonalised
 from inscape.structures import Crystal
 from inscape.threads import shares, side_by_side
 from inscape.units import THZ, signed_energies
@@ -100,7 +101,7 @@ def modes_at(
 
     def diagonalise(part: slice) -> None:
         matrices = force_constants.matrices((q - lattice_vectors)[part], towards[part])
-        values, vectors = np.linalg.eigh(matrices)
+        values, vectors = diagonalised(matrices, force_constants.crystal)
         energies[part] = signed_energies(values, unit)
         unphased = vectors.transpose(0, 2, 1).reshape(-1, 3 * n_atoms, n_atoms, 3)
         polarisations[part] = unphased * phases[part, None, :, None]

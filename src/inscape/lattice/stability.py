@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from inscape.lattice.force_constants import ForceConstants
+from inscape.lattice.inversion import diagonalised
 from inscape.spectra import IMAGINARY_CUTOFF
 from inscape.units import MODE_ENERGY, signed_energies
 
@@ -45,7 +46,7 @@ def stabilised(force_constants: ForceConstants, towards: Callable[[Array], Array
     crystal = force_constants.crystal
     roots = np.sqrt(crystal.masses / crystal.natural().masses).repeat(3)
     to_natural = np.outer(roots, roots)
-    square, modes = np.linalg.eigh(matrices * to_natural)
+    square, modes = diagonalised(matrices * to_natural, crystal)
     energies = signed_energies(square)
     imaginary = energies < -IMAGINARY_CUTOFF
     if towards is None and not imaginary.any():

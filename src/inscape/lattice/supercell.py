@@ -76,6 +76,11 @@ class Supercell:
         """Wave vectors commensurate with it, in the first Brillouin zone, (n_cells, 3), fractions as of `Crystal`."""
         return nearest_to_gamma(self.crystal.lattice, self.cells / self.repetitions)
 
+    @property
+    def half(self) -> NDArray[np.bool_]:
+        """Half of the wave vectors ``q``, shape (n_cells,): the others are their negatives, with conjugate matrices."""
+        return np.asarray(self.cells[:, 2] <= self.repetitions[2] // 2)
+
     def sum(self, tensors: Array, masses: Array) -> LatticeSum:
         """Dynamical matrices of force constants at any wave vectors; masses (n_atoms,), u."""
         second, cell = np.divmod(self.images.place, len(self.cells))
@@ -91,11 +96,11 @@ class Supercell:
         return np.asarray(found * self._phases / _roots(masses))
 
     def tensors(self, matrices: NDArray[np.complexfloating], masses: Array) -> NDArray[np.float64]:
-        """The force constants whose dynamical matrices at the wave vectors ``q`` are these."""
+        """The force constants whose dynamical matrices at the wave vectors ``q[half]`` are these."""
         n = len(masses)
-        sums = (matrices * self._phases.conj() * _roots(masses)).reshape(-1, n, 3, n, 3)
-        grid = sums.transpose(1, 3, 0, 2, 4).reshape(n, n, *self.repetitions, 9)
-        return np.asarray(np.fft.fftn(grid, axes=(2, 3, 4), norm="forward").real.reshape(n, n, -1, 3, 3))
+        sums = (matrices.conj() * self._phases[self.half] * _roots(masses)).reshape(-1, n, 3, n, 3)
+        grid = sums.transpose(1, 3, 0, 2, 4).reshape(n, n, *self.repetitions[:2], -1, 9)
+        return np.fft.irfftn(grid, s=self.repetitions.tolist(), axes=(2, 3, 4)).reshape(n, n, -1, 3, 3)
 
     @cached_property
     def _phases(self) -> NDArray[np.complex128]:
@@ -109,7 +114,8 @@ class Supercell:
 
     def tensors_of_dipoles(self, dipoles: Dipoles, splitting: Mapping[str, float] | None = None) -> NDArray[np.float64]:
         """Force constants of the interaction of dipoles, with a splitting as of `dipole_matrices`."""
-        matrices = dipole_matrices(dipoles, self.q, np.zeros_like(self.q), splitting)
+        q = self.q[self.half]
+        matrices = dipole_matrices(dipoles, q, np.zeros_like(q), splitting)
         return self.tensors(matrices, dipoles.masses)
 
     def phonopy(self, tensors: Array) -> Phonopy:
@@ -185,5 +191,5 @@ class SupercellForceConstants(ForceConstants):
 
     def with_commensurate(self, matrices: NDArray[np.complexfloating]) -> SupercellForceConstants:
         """As of `ForceConstants.with_commensurate`."""
-        tensors = self.supercell.tensors(matrices, self.crystal.masses)
+        tensors = self.supercell.tensors(matrices[self.supercell.half], self.crystal.masses)
         return SupercellForceConstants(self.supercell, tensors, self.charges)

@@ -18,6 +18,9 @@ _POINTS = torch.tensor([[math.cos(k), math.sin(2 * k), math.sin(3 * k + 1)] for 
 _DIRECTIONS = torch.nn.functional.normalize(_POINTS)
 """Twelve directions, enough to tell harmonics of up to rank 3 apart."""
 
+_INVERSES = [torch.linalg.pinv(harmonics) for harmonics in spherical_harmonics(_DIRECTIONS)]
+"""From the values of harmonics there to their coefficients, by rank."""
+
 
 @dataclass(frozen=True)
 class Images:
@@ -42,9 +45,9 @@ class Images:
             start += len(source)
         sources, of = np.unique(np.concatenate(atoms), return_inverse=True)
         turned = _DIRECTIONS @ torch.from_numpy(np.concatenate(rotations)).mT
-        before, after = spherical_harmonics(_DIRECTIONS), spherical_harmonics(turned.reshape(-1, 3))
+        after = spherical_harmonics(turned.reshape(-1, 3))
         turns = [
-            (torch.linalg.pinv(before[rank]) @ after[rank].view(len(of), len(_DIRECTIONS), -1)).mT.float()
+            (_INVERSES[rank] @ after[rank].view(len(of), len(_DIRECTIONS), -1)).mT.float()
             for rank in range(1, LMAX + 1)
         ]
         return cls(torch.from_numpy(sources), torch.from_numpy(of.reshape(-1)), turns)

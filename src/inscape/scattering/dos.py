@@ -93,16 +93,15 @@ def density_of_states(modes: Modes, edges: Array, *, weights: Weights = "none") 
         Weight of the modes below 0 of each atom, shape (n_atoms,). The area of ``partial`` plus it is 3, times the
         weight of the atom.
     """
-    weight = np.sum(np.abs(modes.polarisations) ** 2, axis=-1) * modes.weights[:, None, None]
+    n_atoms, n_energy = modes.crystal.n_atoms, len(edges) - 1
+    weight = (np.sum(np.abs(modes.polarisations) ** 2, axis=-1) * modes.weights[:, None, None]).reshape(-1, n_atoms)
     flat = modes.energies.ravel()
     real = flat >= 0
-    partial = np.stack(
-        [
-            np.histogram(flat[real], edges, weights=weight[..., atom].ravel()[real])[0]
-            for atom in range(modes.crystal.n_atoms)
-        ]
-    )
-    imaginary = weight.reshape(len(flat), -1)[~real].sum(axis=0)
+    shown = real & (flat >= edges[0]) & (flat <= edges[-1])
+    bins = np.minimum(np.searchsorted(edges, flat[shown], side="right") - 1, n_energy - 1)
+    places = bins[:, None] + n_energy * np.arange(n_atoms)
+    partial = np.bincount(places.ravel(), weight[shown].ravel(), n_atoms * n_energy).reshape(n_atoms, n_energy)
+    imaginary = weight[~real].sum(axis=0)
     density, lost = modes.average_over_atoms(partial / np.diff(edges)), modes.average_over_atoms(imaginary)
     if weights == "none":
         return density, lost

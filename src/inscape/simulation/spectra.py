@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from inscape.cells.elements import NOBLE_GASES, NOT_METALS
-from inscape.lattice import COARSE_MESH, ForceConstants, Modes, mesh_spacing, modes_on_mesh
+from inscape.lattice import ForceConstants, Modes, mesh_spacing, modes_on_mesh
 from inscape.metrics import mean_energy
 from inscape.results import Prediction, make_prediction
 from inscape.scattering import (
@@ -39,6 +39,9 @@ Array = NDArray[np.floating]
 WORST_IMAGINARY = 1e-3
 """Above this share of imaginary modes there is a warning."""
 
+MODEL_MESH = 0.16
+"""Largest distance between wave vectors of the mesh where a model predicted the force constants, 1/Å: on a finer one
+densities of states are no nearer to those of DFT."""
 
 NAMED = 4
 """So many of the wave vectors where modes are imaginary are named in it; the file names all."""
@@ -51,7 +54,7 @@ def spectra_of(computed: Computed, settings: SpectraSettings) -> Prediction:
     ----------
     computed
         Force constants, and why they are not to be trusted; a polar crystal without Born charges and imaginary modes
-        are added to that. Those of a model, whose errors are larger, are taken on the coarse mesh.
+        are added to that. Those of a model, whose errors are larger, are taken on a coarser mesh.
     settings
         What is asked for; with isotopes, masses change, and with them all modes.
 
@@ -64,7 +67,7 @@ def spectra_of(computed: Computed, settings: SpectraSettings) -> Prediction:
     if settings.isotopes:
         force_constants = force_constants.with_isotopes(settings.isotopes)
     crystal = force_constants.crystal
-    modes = modes_on_mesh(force_constants, COARSE_MESH if computed.model else mesh_spacing(crystal))
+    modes = modes_on_mesh(force_constants, MODEL_MESH if computed.model else mesh_spacing(crystal))
     imaginary = imaginary_modes(modes)
     top = settings.emax or max(1.1 * float(modes.energies.max()), 5.0)
     edges = uniform_edges(top, settings.de, name="energy")

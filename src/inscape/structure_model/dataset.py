@@ -26,7 +26,7 @@ from inscape.structure_model.representation import N_LEVELS, relative_density
 from inscape.structures import Crystal
 
 Array = NDArray[np.floating]
-DERIVED = "derived-6"
+DERIVED = "derived-7"
 MADE_UP = "made-up-"
 BATCH = 32
 KEPT_BYTES = 4_000_000_000

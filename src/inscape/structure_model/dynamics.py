@@ -27,10 +27,11 @@ from inscape.potentials import NequixFeatures, neighbours
 from inscape.potentials.nequix import CUTOFF
 from inscape.structure_model.geometry import Geometry, geometry
 from inscape.structure_model.network import gather
+from inscape.structure_model.pair_images import PairImages
 from inscape.structure_model.pairs import Pairs, Ranked, dynamical_matrices
 from inscape.units import MODE_ENERGY
 
-DERIVED = "dynamics-1"
+DERIVED = "dynamics-2"
 N_Q = 6
 """Wave vectors of each crystal, Γ among them."""
 
@@ -61,17 +62,18 @@ TARGETS = ("features", *(f.name for f in fields(DynamicsTargets)))
 class Dynamics:
     """One crystal as the networks of this module see it.
 
-    ``features`` (n_atoms, n_features) and ``tensors`` of `AtomFeatures`; ``pairs`` within 6 Å with their ``targets``
-    (n_pairs, 3, 3), eV/Å², where they are ``known``; at wave vectors ``q`` (n_q, 3), 1/Å: ``energies`` of the modes
-    (n_q, n_modes), meV, negative if imaginary, ``modes`` (n_q, n_modes, n_modes) in columns, and the dynamical matrices
-    ``short``, without dipoles where there are charges: ``born`` (n_atoms, 3, 3), ``dielectric`` (3, 3), else empty.
+    ``features`` (n_atoms, n_features) and ``tensors`` of `AtomFeatures`; ``images``, the pairs within 6 Å, with their
+    ``targets`` (n_pairs, 3, 3), eV/Å², where they are ``known``; at wave vectors ``q`` (n_q, 3), 1/Å: ``energies`` of
+    the modes (n_q, n_modes), meV, negative if imaginary, ``modes`` (n_q, n_modes, n_modes) in columns, and the
+    dynamical matrices ``short``, without dipoles where there are charges: ``born`` (n_atoms, 3, 3), ``dielectric``
+    (3, 3), else empty.
     """
 
     id: str
     geometry: Geometry
     features: Tensor
     tensors: Ranked
-    pairs: Pairs
+    images: PairImages
     targets: Tensor
     known: Tensor
     q: Tensor
@@ -80,6 +82,11 @@ class Dynamics:
     short: Tensor
     born: Tensor
     dielectric: Tensor
+
+    @property
+    def pairs(self) -> Pairs:
+        """All pairs."""
+        return self.images.every
 
     @property
     def is_polar(self) -> bool:
@@ -129,11 +136,15 @@ def prepare(
         (features,) = potential([crystal])
         pairs, ways = neighbours(crystal, CUTOFF)
         found = DynamicsTargets.of(force_constants, pairs, ways, N_Q, seed=zlib.crc32(name.encode()))
+        images = PairImages.by_symmetry(crystal, Pairs.of(torch.from_numpy(pairs), torch.from_numpy(ways)))
         arrays = {
             **atoms.arrays(),
             **found.arrays(),
             "neighbours": pairs.astype(np.int16),
             "ways": ways.astype(np.float32),
+            "source": images.source.numpy().astype(np.int32),
+            "by": images.by.numpy().astype(np.uint8),
+            "rotations": images.rotations.numpy(),
             "features": features.invariants.numpy(),
             **{f"rank_{rank}": x.half().numpy() for rank, x in enumerate(features.tensors, 1)},
         }
@@ -150,7 +161,12 @@ def load(library: Library, name: str) -> Dynamics:
         id=name,
         geometry=Geometry(**{f.name: arrays[f.name] for f in fields(Geometry)}),
         tensors=(arrays["rank_1"], arrays["rank_2"], arrays["rank_3"]),
-        pairs=Pairs.of(arrays["neighbours"].long(), arrays["ways"]),
+        images=PairImages(
+            Pairs.of(arrays["neighbours"].long(), arrays["ways"]),
+            arrays["source"].long(),
+            arrays["by"].long(),
+            arrays["rotations"],
+        ),
         **{key: arrays[key] for key in TARGETS},
     )
 
@@ -183,12 +199,13 @@ def force_constants_loss(network: nn.Module, samples: Sequence[Dynamics], energi
     found = network(
         gather([s.features for s in samples], [s.geometry for s in samples]),
         tensors_of(samples),
-        Pairs.joined([s.pairs for s in samples], counts),
+        Pairs.joined([s.images.few for s in samples], counts),
         torch.tensor([float(s.is_polar) for s in samples]),
     ).float()
-    parts = torch.split(found, [len(s.pairs) for s in samples])
+    parts = torch.split(found, [len(s.images.few) for s in samples])
     with torch.autocast(found.device.type, enabled=False):  # phases of waves need all their digits
-        return torch.stack([_errors(s, part, energies) for s, part in zip(samples, parts, strict=True)]).mean()
+        errors = [_errors(s, s.images(part), energies) for s, part in zip(samples, parts, strict=True)]
+        return torch.stack(errors).mean()
 
 
 def _errors(sample: Dynamics, tensors: Tensor, energies: float) -> Tensor:
@@ -205,8 +222,9 @@ def mode_elements(sample: Dynamics, tensors: Tensor) -> Tensor:
 def mode_errors(sample: Dynamics, elements: Tensor) -> Tensor:
     """Mean over the modes ν of √Σ_μ |⟨ν|ΔD|μ⟩|²/(E_ν + E_μ + 3 meV)², meV: to first order, how far each is off."""
     energy = sample.energies.abs()
-    shift = elements.abs() * MODE_ENERGY**2 / (energy[:, :, None] + energy[:, None] + ENERGY_FLOOR)
-    return ((shift.square().sum(dim=2) + SOFTENING).sqrt() / (1 + RELATIVE * energy)).mean()
+    to_shift = MODE_ENERGY**2 / (energy[:, :, None] + energy[:, None] + ENERGY_FLOOR)
+    square = torch.view_as_real(elements).square().sum(dim=-1) * to_shift.square()
+    return ((square.sum(dim=2) + SOFTENING).sqrt() / (1 + RELATIVE * energy)).mean()
 
 
 def energy_errors(sample: Dynamics, elements: Tensor) -> Tensor:

@@ -23,7 +23,8 @@ class Geometry:
     """A crystal as tensors.
 
     ``positions`` (n_atoms, 3) Å; ``numbers``, ``masses``, ``lengths`` b (n_atoms,); ``pairs`` (2, n_pairs) with
-    ``vectors`` (n_pairs, 3) Å; ``reciprocal`` (3, 3) 1/Å.
+    ``vectors`` (n_pairs, 3) Å; ``reciprocal`` (3, 3) 1/Å; ``sources`` (n_atoms,), the first atom that symmetry takes to
+    each.
     """
 
     positions: Tensor
@@ -33,6 +34,7 @@ class Geometry:
     pairs: Tensor
     vectors: Tensor
     reciprocal: Tensor
+    sources: Tensor
 
     def arrays(self) -> dict[str, NDArray[np.generic]]:
         """The tensors as arrays by name."""
@@ -56,6 +58,7 @@ def geometry(crystal: Crystal) -> Geometry:
         pairs=torch.from_numpy(pairs),
         vectors=_tensor(vectors),
         reciprocal=_tensor(crystal.reciprocal),
+        sources=torch.from_numpy(crystal.operations.permutations.min(axis=0).astype(np.int64)),
     )
 
 

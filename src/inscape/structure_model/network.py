@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import torch
 from torch import Tensor, nn
@@ -32,7 +33,7 @@ class Atoms:
     ``features`` (n_atoms, n_features); ``numbers``, ``masses``, and ``crystal``, the crystal that each atom belongs to,
     ascending from 0, each (n_atoms,); ``pairs`` (2, n_pairs) of neighbours, and of each pair the way from the first to
     the second, ``vectors`` (n_pairs, 3), Å, Gaussians of its length, ``radial`` (n_pairs, 24), and its weight,
-    ``window`` (n_pairs,).
+    ``window`` (n_pairs,). ``sources`` (n_atoms,), the first atom that symmetry takes to each.
     """
 
     features: Tensor
@@ -43,6 +44,18 @@ class Atoms:
     vectors: Tensor
     radial: Tensor
     window: Tensor
+    sources: Tensor
+
+    @cached_property
+    def distinct(self) -> Distinct:
+        """The sources alone."""
+        own, of, copies = torch.unique(self.sources, return_inverse=True, return_counts=True)
+        kept = self.sources[self.pairs[0]] == self.pairs[0]
+        few = Atoms(
+            self.features[own], self.numbers[own], self.masses[own], self.crystal[own], of[self.pairs[:, kept]],
+            self.vectors[kept], self.radial[kept], self.window[kept], torch.arange(len(own)),
+        )  # fmt: skip
+        return Distinct(few, copies, of)
 
     @property
     def counts(self) -> Tensor:
@@ -53,6 +66,19 @@ class Atoms:
         """Sum over the atoms of each crystal: (n_atoms, ...) to (n_crystals, ...)."""
         total = values.new_zeros(len(self.counts), *values.shape[1:])
         return total.index_add(0, self.crystal, values)
+
+
+@dataclass(frozen=True)
+class Distinct:
+    """A few atoms of which all are images by symmetry: what is invariant need be computed for these alone.
+
+    The few ``atoms``, with pairs from each to those that its neighbours are images of; ``copies`` (n_few,), how many
+    images each has; ``of`` (n_atoms,), which of the few each atom is an image of.
+    """
+
+    atoms: Atoms
+    copies: Tensor
+    of: Tensor
 
 
 class Trunk(nn.Module):
@@ -88,15 +114,21 @@ class Trunk(nn.Module):
         self.scale.copy_((square / count - mean**2).clamp_min(0).sqrt().clamp_min(1e-3))
 
     def forward(self, atoms: Atoms) -> Tensor:
+        return self.of_distinct(atoms.distinct)[atoms.distinct.of]
+
+    def of_distinct(self, few: Distinct) -> Tensor:
+        """Vectors of a few atoms, (n_few, width), which hear the images of each as so many atoms."""
+        atoms = few.atoms
         x = ((atoms.features - self.mean) / self.scale).clamp(-8, 8)
         h: Tensor = self.features(self.dropout(x)) + self.element(atoms.numbers)
         h = h + self.mass(atoms.masses.log()[:, None] - 3.5)
         counts = atoms.counts
         start = counts.cumsum(0) - counts
         place = torch.arange(len(h)) - start[atoms.crystal]  # of an atom within its crystal
-        present = torch.arange(int(counts.max())) < counts[:, None]
+        weights = h.new_full((len(counts), int(counts.max())), -torch.inf)
+        weights[atoms.crystal, place] = few.copies.to(h.dtype).log()
         for hear, block in zip(self.neighbours, self.blocks, strict=True):
-            h = block(hear(h, atoms), (atoms.crystal, place), present)
+            h = block(hear(h, atoms), (atoms.crystal, place), weights)
         out: Tensor = self.norm(h)
         return out
 
@@ -158,15 +190,16 @@ class Block(nn.Module):
         """The layers whose results are added."""
         return [self.mix, self.perceptron[-1]]
 
-    def forward(self, h: Tensor, place: tuple[Tensor, Tensor], present: Tensor) -> Tensor:
-        """Atoms h (n_atoms, width) at ``place`` (crystal, number in it) of a padded table where ``present``."""
+    def forward(self, h: Tensor, place: tuple[Tensor, Tensor], weights: Tensor) -> Tensor:
+        """Atoms h (n_atoms, width) at ``place`` (crystal, number in it) of a padded table of logarithms of weights."""
         width = h.shape[1]
         asked = self.query_key_value(self.norm_attention(h))
-        padded = asked.new_zeros(*present.shape, 3 * width)
+        padded = asked.new_zeros(*weights.shape, 3 * width)
         padded[place] = asked
-        split = (*present.shape, 3, self.heads, width // self.heads)
+        split = (*weights.shape, 3, self.heads, width // self.heads)
         query, key, value = padded.view(split).permute(2, 0, 3, 1, 4)
-        mixed = functional.scaled_dot_product_attention(query, key, value, attn_mask=present[:, None, None, :])
+        mask = weights[:, None, None, :].to(query.dtype)
+        mixed = functional.scaled_dot_product_attention(query, key, value, attn_mask=mask)
         h = h + self.mix(mixed.permute(0, 2, 1, 3).flatten(2)[place])
         out: Tensor = h + self.perceptron(self.norm_perceptron(h))
         return out
@@ -192,7 +225,8 @@ class DosNetwork(nn.Module):
 
     def forward(self, atoms: Atoms) -> Tensor:
         """Shares, shape (n_atoms, n_energy)."""
-        return torch.softmax(self.head(self.trunk(atoms)), dim=-1)
+        few = atoms.distinct
+        return torch.softmax(self.head(self.trunk.of_distinct(few)), dim=-1)[few.of]
 
 
 def go_on_from(network: nn.Module, state: Mapping[str, Tensor]) -> None:
@@ -231,4 +265,5 @@ def gather(features: Sequence[Tensor], geometries: Sequence[Geometry]) -> Atoms:
         vectors=vectors,
         radial=gaussians(distance, centres, RADIAL_WIDTH),
         window=torch.cat([pair_window(g) for g in geometries]),
+        sources=torch.cat([g.sources + start for g, start in zip(geometries, starts, strict=True)]),
     )

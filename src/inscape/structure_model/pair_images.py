@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import torch
@@ -19,28 +19,36 @@ Integers = NDArray[np.int64]
 class PairImages:
     """All pairs of a crystal as images of a few.
 
-    ``every`` pair; ``few``, enough to tell all of them, each with its reverse; ``of`` (n_pairs,), which of these each
-    pair is an image of; ``rotations`` (n_pairs, 3, 3), which take the pair there.
+    ``every`` pair; ``source`` (n_pairs,), which of them each is an image of, and ``by`` (n_pairs,), which of the
+    ``rotations`` (n_rotations, 3, 3) takes it there. ``few`` are enough to tell all of them, each with its reverse;
+    ``of`` (n_pairs,), which of the few each pair is an image of.
     """
 
     every: Pairs
-    few: Pairs
-    of: Tensor
+    source: Tensor
+    by: Tensor
     rotations: Tensor
+    few: Pairs = field(init=False)
+    of: Tensor = field(init=False)
+
+    def __post_init__(self) -> None:
+        reverse = self.every.reverse
+        own = torch.unique(torch.cat([self.source, reverse[self.source]]))
+        few = Pairs(self.every.atoms[:, own], self.every.ways[own], torch.searchsorted(own, reverse[own]))
+        object.__setattr__(self, "few", few)
+        object.__setattr__(self, "of", torch.searchsorted(own, self.source))
 
     @classmethod
     def by_symmetry(cls, crystal: Crystal, pairs: Pairs) -> PairImages:
         """One for each set of pairs that the space group takes to each other."""
         images = _images(crystal, pairs.atoms.numpy(), pairs.ways.double().numpy())
-        source, reverse = images.min(axis=0), pairs.reverse.numpy()
-        own = np.unique(np.concatenate([source, reverse[source]]))
-        few = Pairs(pairs.atoms[:, own], pairs.ways[own], torch.from_numpy(np.searchsorted(own, reverse[own])))
-        rotations = crystal.operations.rotations[images.argmin(axis=0)]
-        return cls(pairs, few, torch.from_numpy(np.searchsorted(own, source)), torch.from_numpy(rotations).float())
+        rotations = torch.from_numpy(crystal.operations.rotations).float()
+        return cls(pairs, torch.from_numpy(images.min(axis=0)), torch.from_numpy(images.argmin(axis=0)), rotations)
 
     def __call__(self, tensors: Tensor) -> Tensor:
         """Force constants of all pairs, (n_pairs, 3, 3), from those of the few."""
-        found: Tensor = self.rotations.mT @ tensors.index_select(0, self.of) @ self.rotations
+        turns = self.rotations.index_select(0, self.by)
+        found: Tensor = turns.mT @ tensors.index_select(0, self.of) @ turns
         return 0.5 * (found + found[self.every.reverse].mT)  # the same to the last digit in both directions
 
 
