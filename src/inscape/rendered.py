@@ -36,9 +36,9 @@ class Rendered:
     imaginary: float
 
     @classmethod
-    def of(cls, truth: Truth, force_constants: ForceConstants) -> Rendered:
-        """Spectra on the grids of a library crystal."""
-        arrays, attributes = render(force_constants, RenderSettings())
+    def of(cls, truth: Truth, force_constants: ForceConstants, settings: RenderSettings | None = None) -> Rendered:
+        """Spectra on the grids of a library crystal, sampled as in a library unless told otherwise."""
+        arrays, attributes = render(force_constants, settings or RenderSettings())
         square = np.sum(truth.vectors**2, axis=1)[:, None]
         return cls(
             arrays["partial_dos"].astype(float),

@@ -47,8 +47,8 @@ SPREAD = 3.2
 SCREENING = 1.2
 """Length of `screened_splitting`, Å: erfc(r/1.2 Å) of the part in real space is left at a distance r."""
 
-SMALLEST_WEIGHT = 1e-5
-"""The sum over G ends where its Gaussian has fallen to this: energies are right within some 1e-4 meV."""
+SMALLEST_WEIGHT = 1e-6
+"""The sum over G ends where its Gaussian has fallen to this: energies are right within 1e-5 meV."""
 
 AT_GAMMA = 1e-5
 """A wave vector shorter than this, 1/Å without the 2π, is Γ itself (phonopy's tolerance)."""

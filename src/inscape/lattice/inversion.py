@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from inscape.structures import Crystal
 
-UNLIKE = 1e-6
+UNLIKE = 1e-12
 """Matrices in which inversion leaves a larger difference, in units of their largest element, do not have it: force
 constants that were given need not have the symmetry of their crystal."""
 
@@ -21,7 +21,7 @@ LOOKED_AT = 8
 
 
 def diagonalised(
-    matrices: NDArray[np.complexfloating], crystal: Crystal
+    matrices: NDArray[np.complexfloating], crystal: Crystal, unlike: float = UNLIKE
 ) -> tuple[NDArray[np.float64], NDArray[np.complex128]]:
     """Eigenvalues, ascending, and eigenvectors in columns, as of `numpy.linalg.eigh`.
 
@@ -29,9 +29,12 @@ def diagonalised(
     ----------
     matrices
         Dynamical matrices of the crystal, with phases of the atoms, shape (n, 3 n_atoms, 3 n_atoms).
+    unlike
+        Difference of inverted matrices, in units of the largest element, that is taken for rounding. Eigenvectors have
+        the symmetry exactly then.
     """
     partner = _partner(crystal)
-    if partner is None or not _inverted(matrices[::LOOKED_AT], partner):
+    if partner is None or not _inverted(matrices[::LOOKED_AT], partner, unlike):
         values, vectors = np.linalg.eigh(matrices)
         return values, vectors
     values, real = np.linalg.eigh(matrices.real + matrices.imag[:, :, partner])
@@ -46,7 +49,7 @@ def _partner(crystal: Crystal) -> NDArray[np.int64] | None:
     return (3 * permutations[which[0]][:, None] + np.arange(3)).ravel() if len(which) else None
 
 
-def _inverted(matrices: NDArray[np.complexfloating], partner: NDArray[np.int64]) -> bool:
+def _inverted(matrices: NDArray[np.complexfloating], partner: NDArray[np.int64], unlike: float) -> bool:
     """Whether inversion takes all matrices to their conjugates."""
     there = matrices[:, partner][:, :, partner]
-    return bool(np.abs(matrices - there.conj()).max(initial=0) <= UNLIKE * np.abs(matrices).max(initial=0))
+    return bool(np.abs(matrices - there.conj()).max(initial=0) <= unlike * np.abs(matrices).max(initial=0))

@@ -16,6 +16,10 @@ from inscape.units import MODE_ENERGY, signed_energies
 Array = NDArray[np.floating]
 
 
+SINGLE_PRECISION = 1e-6
+"""An inversion of the crystal that dynamical matrices have up to this share, as networks compute, is made exact."""
+
+
 @dataclass(frozen=True, eq=False)
 class Stabilised:
     """Force constants without imaginary modes at the wave vectors of their supercell, and what there was of these.
@@ -46,7 +50,7 @@ def stabilised(force_constants: ForceConstants, towards: Callable[[Array], Array
     crystal = force_constants.crystal
     roots = np.sqrt(crystal.masses / crystal.natural().masses).repeat(3)
     to_natural = np.outer(roots, roots)
-    square, modes = diagonalised(matrices * to_natural, crystal)
+    square, modes = diagonalised(matrices * to_natural, crystal, SINGLE_PRECISION)
     energies = signed_energies(square)
     imaginary = energies < -IMAGINARY_CUTOFF
     if towards is None and not imaginary.any():

@@ -171,7 +171,6 @@ def load(library: Library, name: str) -> Dynamics:
     )
 
 
-
 class DynamicsSamples(Sequence[Dynamics]):
     """Prepared crystals, each read when it is first asked for and kept as long as memory allows."""
 

@@ -104,12 +104,16 @@ class ForceConstantModel:
         if polar:
             both = [network(atoms, known.tensors[1]) for network in self.charges]
             born, dielectric = (torch.stack(parts).mean(dim=0).double().numpy() for parts in zip(*both, strict=True))
-            charges = {"born": born, "dielectric": dielectric[0], "factor": COULOMB}
+            charges = {"born": _symmetric(born, crystal), "dielectric": dielectric[0], "factor": COULOMB}
         energies = mode_energies(members, of_atoms, atoms.masses, _two_waves(crystal))
         apart = (energies - energies.mean(dim=0)).abs().mean()
-        return PairForceConstants(
-            pairs, ways, members.double().numpy(), float(energies.mean()), float(apart), charges
-        )
+        return PairForceConstants(pairs, ways, members.double().numpy(), float(energies.mean()), float(apart), charges)
+
+
+def _symmetric(tensors: NDArray[np.float64], crystal: Crystal) -> NDArray[np.float64]:
+    """Tensors of atoms, (n_atoms, 3, 3), averaged over the operations of the crystal: single precision breaks these."""
+    _, rotations, permutations = crystal.operations
+    return np.asarray(np.mean(rotations[:, None] @ tensors[permutations] @ rotations[:, None].swapaxes(-1, -2), axis=0))
 
 
 def mode_energies(members: Tensor, pairs: Pairs, masses: Tensor, q: Tensor) -> Tensor:

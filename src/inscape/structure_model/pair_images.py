@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import torch
@@ -20,23 +21,13 @@ class PairImages:
     """All pairs of a crystal as images of a few.
 
     ``every`` pair; ``source`` (n_pairs,), which of them each is an image of, and ``by`` (n_pairs,), which of the
-    ``rotations`` (n_rotations, 3, 3) takes it there. ``few`` are enough to tell all of them, each with its reverse;
-    ``of`` (n_pairs,), which of the few each pair is an image of.
+    ``rotations`` (n_rotations, 3, 3) takes it there.
     """
 
     every: Pairs
     source: Tensor
     by: Tensor
     rotations: Tensor
-    few: Pairs = field(init=False)
-    of: Tensor = field(init=False)
-
-    def __post_init__(self) -> None:
-        reverse = self.every.reverse
-        own = torch.unique(torch.cat([self.source, reverse[self.source]]))
-        few = Pairs(self.every.atoms[:, own], self.every.ways[own], torch.searchsorted(own, reverse[own]))
-        object.__setattr__(self, "few", few)
-        object.__setattr__(self, "of", torch.searchsorted(own, self.source))
 
     @classmethod
     def by_symmetry(cls, crystal: Crystal, pairs: Pairs) -> PairImages:
@@ -45,10 +36,27 @@ class PairImages:
         rotations = torch.from_numpy(crystal.operations.rotations).float()
         return cls(pairs, torch.from_numpy(images.min(axis=0)), torch.from_numpy(images.argmin(axis=0)), rotations)
 
+    @cached_property
+    def _own(self) -> Tensor:
+        """The sources and their reverses, ascending."""
+        own: Tensor = torch.unique(torch.cat([self.source, self.every.reverse[self.source]]))
+        return own
+
+    @cached_property
+    def few(self) -> Pairs:
+        """Enough pairs to tell all of them, each with its reverse."""
+        own = self._own
+        return Pairs(self.every.atoms[:, own], self.every.ways[own], torch.searchsorted(own, self.every.reverse[own]))
+
+    @cached_property
+    def _of(self) -> Tensor:
+        """Which of the few each pair is an image of, shape (n_pairs,)."""
+        return torch.searchsorted(self._own, self.source)
+
     def __call__(self, tensors: Tensor) -> Tensor:
         """Force constants of all pairs, (n_pairs, 3, 3), from those of the few."""
         turns = self.rotations.index_select(0, self.by)
-        found: Tensor = turns.mT @ tensors.index_select(0, self.of) @ turns
+        found: Tensor = turns.mT @ tensors.index_select(0, self._of) @ turns
         return 0.5 * (found + found[self.every.reverse].mT)  # the same to the last digit in both directions
 
 
