@@ -17,7 +17,7 @@ UNLIKE = 1e-12
 constants that were given need not have the symmetry of their crystal."""
 
 LOOKED_AT = 8
-"""One matrix in so many is asked for it."""
+"""So many matrices, or a few more, are asked for it."""
 
 
 def diagonalised(
@@ -34,7 +34,8 @@ def diagonalised(
         the symmetry exactly then.
     """
     partner = _partner(crystal)
-    if partner is None or not _inverted(matrices[::LOOKED_AT], partner, unlike):
+    some = matrices[:: max(1, len(matrices) // LOOKED_AT)]
+    if partner is None or not _inverted(some, partner, unlike):
         values, vectors = np.linalg.eigh(matrices)
         return values, vectors
     values, real = np.linalg.eigh(matrices.real + matrices.imag[:, :, partner])

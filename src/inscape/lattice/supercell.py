@@ -78,7 +78,7 @@ class Supercell:
 
     @property
     def half(self) -> NDArray[np.bool_]:
-        """Half of the wave vectors ``q``, shape (n_cells,): the others are their negatives, with conjugate matrices."""
+        """Of which wave vectors ``q`` matrices are needed, (n_cells,): about half, the others are negatives of some."""
         return np.asarray(self.cells[:, 2] <= self.repetitions[2] // 2)
 
     def sum(self, tensors: Array, masses: Array) -> LatticeSum:
