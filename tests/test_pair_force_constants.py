@@ -13,7 +13,7 @@ from phonopy.harmonic.dynamical_matrix import get_dynamical_matrices_at_qpoints
 from typer.testing import CliRunner
 
 import inscape.structure_model.dynamics as dynamics
-from crystals import FEW, MATERIALS, NACL, QUARTZ, SILICON, ElementFeatures, force_constants_of, spring_matrix
+from crystals import BRUCITE, FEW, MATERIALS, NACL, QUARTZ, SILICON, ElementFeatures, force_constants_of, spring_matrix
 from inscape import predict
 from inscape.cli import app
 from inscape.errors import DataError, ForceConstantsError, LibraryError
@@ -109,6 +109,26 @@ def one_by_one(pairs):
     """Every pair as an image of none but itself."""
     each = torch.arange(len(pairs))
     return PairImages(pairs, each, torch.zeros_like(each), torch.eye(3)[None])
+
+
+@pytest.mark.parametrize("material", [QUARTZ, BRUCITE], ids=lambda m: m.name)
+def test_charges_have_the_symmetry_of_their_crystal(material):
+    crystal = read_structure(material.atoms)
+    born = shipped_force_constant_model()(crystal).charges["born"]
+    _, rotations, permutations = crystal.operations
+    for rotation, permutation in zip(rotations, permutations, strict=True):
+        np.testing.assert_allclose(rotation @ born[permutation] @ rotation.T, born, atol=1e-10)
+
+
+def test_an_inversion_is_kept_to_the_last_digit():
+    """So that matrices are real, though networks compute in single precision."""
+    crystal = read_structure(BRUCITE.atoms)
+    matrices = predicted_force_constants(crystal).force_constants.matrices(Q, np.zeros_like(Q))
+    turns, _, permutations = crystal.operations
+    (partner,) = permutations[(turns == -np.eye(3)).all(axis=(1, 2))]
+    n = crystal.n_atoms
+    inverted = matrices.reshape(-1, n, 3, n, 3)[:, partner][:, :, :, partner].reshape(matrices.shape).conj()
+    np.testing.assert_allclose(inverted, matrices, atol=1e-12 * np.abs(matrices).max())
 
 
 def test_energies_do_not_depend_on_rotation_order_of_atoms_or_origin():

@@ -58,6 +58,16 @@ class Operations(NamedTuple):
     permutations: IntArray
 
 
+def averaged_tensors(
+    tensors: NDArray[np.float64], rotations: NDArray[np.float64], permutations: IntArray
+) -> NDArray[np.float64]:
+    """Cartesian tensors of atoms, shape (n_atoms, ..., 3, 3), averaged over operations as of `Operations`."""
+    turned = np.zeros_like(tensors)
+    for rotation, permutation in zip(rotations, permutations, strict=True):
+        turned += rotation @ tensors[permutation] @ rotation.T
+    return turned / len(rotations)
+
+
 @dataclass(frozen=True, eq=False)
 class Crystal:
     """The primitive cell of a crystal and what is known of its symmetry.

@@ -13,7 +13,7 @@ from phonopy.physical_units import get_physical_units
 
 from inscape.lattice.force_constants import ForceConstants
 from inscape.lattice.inversion import diagonalised
-from inscape.structures import Crystal
+from inscape.structures import Crystal, averaged_tensors
 from inscape.threads import shares, side_by_side
 from inscape.units import THZ, signed_energies
 
@@ -60,10 +60,7 @@ class Modes:
 
     def average_tensors(self, tensors: NDArray[np.float64]) -> NDArray[np.float64]:
         """Average Cartesian tensors of each atom, shape (n_atoms, ..., 3, 3), over the operations."""
-        turned = np.zeros_like(tensors)
-        for rotation, permutation in zip(self.rotations, self.permutations, strict=True):
-            turned += rotation @ tensors[permutation] @ rotation.T
-        return turned / len(self.rotations)
+        return averaged_tensors(tensors, self.rotations, self.permutations)
 
 
 def modes_at(

@@ -23,7 +23,7 @@ from inscape.structure_model.model import networks_in
 from inscape.structure_model.network import gather
 from inscape.structure_model.pair_images import PairImages
 from inscape.structure_model.pairs import ForceConstantNetwork, Pairs, dynamical_matrices
-from inscape.structures import Crystal
+from inscape.structures import Crystal, averaged_tensors
 from inscape.training import WEIGHTS, load_weights
 from inscape.units import MODE_ENERGY
 
@@ -104,16 +104,12 @@ class ForceConstantModel:
         if polar:
             both = [network(atoms, known.tensors[1]) for network in self.charges]
             born, dielectric = (torch.stack(parts).mean(dim=0).double().numpy() for parts in zip(*both, strict=True))
-            charges = {"born": _symmetric(born, crystal), "dielectric": dielectric[0], "factor": COULOMB}
+            _, rotations, permutations = crystal.operations
+            born = averaged_tensors(born, rotations, permutations)  # single precision breaks their symmetry
+            charges = {"born": born, "dielectric": dielectric[0], "factor": COULOMB}
         energies = mode_energies(members, of_atoms, atoms.masses, _two_waves(crystal))
         apart = (energies - energies.mean(dim=0)).abs().mean()
         return PairForceConstants(pairs, ways, members.double().numpy(), float(energies.mean()), float(apart), charges)
-
-
-def _symmetric(tensors: NDArray[np.float64], crystal: Crystal) -> NDArray[np.float64]:
-    """Tensors of atoms, (n_atoms, 3, 3), averaged over the operations of the crystal: single precision breaks these."""
-    _, rotations, permutations = crystal.operations
-    return np.asarray(np.mean(rotations[:, None] @ tensors[permutations] @ rotations[:, None].swapaxes(-1, -2), axis=0))
 
 
 def mode_energies(members: Tensor, pairs: Pairs, masses: Tensor, q: Tensor) -> Tensor:
