@@ -13,15 +13,14 @@ import argparse
 from dataclasses import replace
 
 import numpy as np
+from roads import spectrum
 
 from inscape.evaluation import Truth, dos_record, powder_record, read_truth
-from inscape.lattice import ForceConstants, modes_on_mesh
+from inscape.lattice import ForceConstants
 from inscape.library import Library
 from inscape.library.render import RenderSettings
 from inscape.rendered import Rendered
-from inscape.scattering import density_of_states
 from inscape.simulation import predicted_force_constants
-from inscape.spectra import native_energy_edges
 from inscape.structure_model.train import training_ids
 from inscape.threads import numpy_alone
 
@@ -42,8 +41,7 @@ def main() -> None:
         truth = read_truth(library, name)
         predicted = predicted_force_constants(truth.crystal).force_constants
         for spacing, found in densities.items():
-            modes = modes_on_mesh(predicted, spacing)
-            found.append(dos_record(truth, density_of_states(modes, native_energy_edges())[0])["W1"])
+            found.append(dos_record(truth, spectrum(predicted, spacing))["W1"])
     some = names[:: max(1, len(names) // options.powders)][: options.powders]
     powders = {spacing: [] for spacing in SPACINGS}
     for name in some:

@@ -15,7 +15,6 @@ from inscape.units import MODE_ENERGY, signed_energies
 
 Array = NDArray[np.floating]
 
-
 SINGLE_PRECISION = 1e-6
 """An inversion of the crystal that dynamical matrices have up to this share, as networks compute, is made exact."""
 
