@@ -20,9 +20,9 @@ import torch
 
 from inscape import predict
 from inscape.evaluation import Truth, read_truth
+from inscape.evaluation.rendered import Foretold
 from inscape.library import Library
 from inscape.prediction import predict_many
-from inscape.rendered import Foretold
 from inscape.results import KINDS
 from inscape.structure_model import shipped_model
 from inscape.structure_model.force_constants import shipped_force_constant_model

@@ -19,10 +19,10 @@ from scipy.stats import spearmanr
 
 from inscape.cells.elements import NOT_METALS
 from inscape.evaluation import read_truth, twins_in
+from inscape.evaluation.rendered import Foretold
 from inscape.library import Entry, Library
 from inscape.metrics import SIGMA, STEP, wasserstein
 from inscape.plots import write_figure
-from inscape.rendered import Foretold
 from inscape.spectra import NATIVE_ENERGY_MAX, centres, native_energy_edges, rebin, smooth, uniform_edges
 from inscape.structure_model import shipped_model
 from inscape.structure_model.force_constants import shipped_force_constant_model

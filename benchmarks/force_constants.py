@@ -20,8 +20,9 @@ import numpy as np
 from scipy.stats import spearmanr
 
 from inscape import intervals
-from inscape.calibration import Outcome, map_errors
+from inscape.calibration import map_errors
 from inscape.evaluation import (
+    Outcome,
     Truth,
     dos_record,
     plane_record,
@@ -30,10 +31,10 @@ from inscape.evaluation import (
     systems_in,
     twins_in,
 )
+from inscape.evaluation.rendered import Foretold, Rendered
 from inscape.lattice import modes_at, read_force_constants
 from inscape.library import Library, chemical_system
 from inscape.metrics import mean_energy
-from inscape.rendered import Foretold, Rendered
 from inscape.results import KINDS
 from inscape.simulation.spectra import MAPS
 from inscape.spectra import centres, native_energy_edges, native_q_edges
@@ -138,7 +139,8 @@ def distinct_skill(truth: Truth, spectra: Rendered) -> float:
 def within_standard_errors(truth: Truth, foretold: Foretold, model: ForceConstantModel) -> dict[str, float]:
     """Share of the bins of each map, smoothed by 1 meV, where the truth is within one and two standard errors."""
     found = {}
-    for kind, (true, error, spread) in zip(MAPS, map_errors(truth, Outcome.of(foretold)), strict=True):
+    outcome = Outcome.by_force_constants(foretold, model)
+    for kind, (true, error, spread) in zip(MAPS, map_errors(truth, outcome), strict=True):
         apart = np.abs(error) / np.maximum(model.doubts.maps[kind] * spread, 1e-12)
         some = true > 0.01 * true.max()
         found |= {f"{kind}, within {n} standard errors": float(np.mean(apart[some] < n)) for n in (1, 2)}

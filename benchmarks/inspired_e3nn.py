@@ -23,9 +23,9 @@ from powder_noise import SHAPE, maps, on_bins
 
 from inscape.autoencoders import Autoencoder
 from inscape.evaluation import powder_of, read_truth
+from inscape.evaluation.rendered import Foretold
 from inscape.library import Library
 from inscape.metrics import NEAR
-from inscape.rendered import Foretold
 from inscape.spectra import centres, native_q_edges
 from inscape.structure_model import shipped_model
 from inscape.structure_model.dataset import Samples, atoms_of, prepare

@@ -16,10 +16,10 @@ import numpy as np
 from roads import spectrum
 
 from inscape.evaluation import Truth, dos_record, powder_record, read_truth
+from inscape.evaluation.rendered import Rendered
 from inscape.lattice import ForceConstants
 from inscape.library import Library
 from inscape.library.render import RenderSettings
-from inscape.rendered import Rendered
 from inscape.simulation import predicted_force_constants
 from inscape.structure_model.train import training_ids
 from inscape.threads import numpy_alone

@@ -18,11 +18,11 @@ import numpy as np
 import torch
 
 from inscape.evaluation import Truth, dos_record, plane_record, powder_record, read_truth
+from inscape.evaluation.rendered import Rendered
 from inscape.lattice import DynamicsTargets, ForceConstants, from_pairs, read_force_constants
 from inscape.lattice.force_constants import COULOMB
 from inscape.library import Library
 from inscape.potentials import neighbours
-from inscape.rendered import Rendered
 from inscape.structure_model.dynamics import find_archives
 from inscape.structure_model.pairs import Pairs, dynamical_matrices
 from inscape.structure_model.train import training_ids

@@ -15,11 +15,11 @@ from dataclasses import replace
 import numpy as np
 
 from inscape.evaluation import Truth, plane_of, plane_record, read_truth
+from inscape.evaluation.rendered import Foretold
 from inscape.lattice import ForceConstants, modes_on_mesh
 from inscape.library import Library
 from inscape.library.render import REFERENCE_TEMPERATURE, RenderSettings
 from inscape.notation import parse_plane
-from inscape.rendered import Foretold
 from inscape.scattering import displacements, native_plane, plane_map
 from inscape.spectra import native_energy_edges
 from inscape.structure_model import shipped_model

@@ -25,10 +25,10 @@ import torch
 from reference_model import density_by
 
 from inscape.evaluation import Truth, dos_record, plane_of, plane_record, powder_of, powder_record, read_truth
+from inscape.evaluation.rendered import Rendered
 from inscape.lattice import COARSE_MESH, ForceConstants, modes_on_mesh
 from inscape.library import Library
 from inscape.potentials import engine
-from inscape.rendered import Rendered
 from inscape.scattering import density_of_states
 from inscape.simulation import force_constants_of, predicted_force_constants
 from inscape.simulation.charges import charges_from_library

@@ -33,7 +33,6 @@ LAYERS = [  # a unit is a module or a folder; each may import the units above it
     {"prediction", "measured", "pseudo_labels"},
     {"intervals"},
     {"compare", "explore", "redrawing", "evaluation", "retrieval", "testing"},
-    {"rendered"},
     {"calibration"},
     {"web"},
     {"cli"},
@@ -187,6 +186,6 @@ sys.modules["phonopy"] = None       # importing it raises ImportError from here 
 import torch
 torch.set_num_threads(1)
 import inscape
-inscape.predict("examples/quartz.cif")
+inscape.predict("examples/quartz.cif", road="code")
 """
     run_python(code)

@@ -472,7 +472,7 @@ def test_evaluate(evaluation, tmp_path):
     result = run("evaluate", "--library", "l.zarr", "--max-atoms", 12, "-o", tmp_path / "table.md")
     assert result.stdout == "| W₁ |\n"
     assert (tmp_path / "table.md").read_text(encoding="utf-8") == "| W₁ |"
-    assert evaluation == {"library": Path("l.zarr"), "split": "val", "max_atoms": 12, "limit": None}
+    assert evaluation == {"library": Path("l.zarr"), "split": "val", "road": "auto", "max_atoms": 12, "limit": None}
     assert json.loads(run("evaluate", "--library", "l.zarr", "--json").stdout) == {"ids": ["mp-1"]}
     with pytest.raises(DataError, match="cannot be written"):
         run("evaluate", "--library", "l.zarr", "-o", tmp_path / "absent" / "table.md")

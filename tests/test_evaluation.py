@@ -13,6 +13,7 @@ from inscape.errors import DataError, WeightsError
 from inscape.evaluation import (
     Baselines,
     Evaluation,
+    by_codes,
     dos_record,
     evaluate,
     plane_record,
@@ -36,7 +37,7 @@ def truth(library):
 
 @pytest.fixture(scope="module")
 def found(library, model):
-    return evaluate(library.path, model=model)
+    return evaluate(library.path, road="code", model=model)
 
 
 # ---- records
@@ -134,6 +135,24 @@ def test_the_true_code_does_better_than_nothing_and_no_better_than_the_truth(fou
         assert np.all(own <= 1)
 
 
+def test_each_road_is_judged_by_its_own_spectra(library):
+    codes, constants, better = (
+        evaluate(library.path, road=road, limit=1) for road in ("code", "force-constants", "auto")
+    )
+    assert (codes.engine, constants.engine) == (["direct"], ["direct (force constants)"])
+    taken = codes if better.engine == codes.engine else constants
+    assert better.to_dict() == taken.to_dict()
+    for kind in codes.records:
+        assert codes.records[kind]["predicted"] != constants.records[kind]["predicted"]
+    assert codes.records["crystal"]["true code decoded"] == constants.records["crystal"]["true code decoded"]
+    assert "; engine: 1 direct (force constants)." in constants.markdown()
+
+
+def test_a_road_that_is_none(library):
+    with pytest.raises(DataError, match="road is 'detour'; expected one of auto, force-constants, code"):
+        evaluate(library.path, road="detour")
+
+
 def test_tables_have_all_rows(found):
     text = found.markdown()
     assert text.startswith("3 crystals of `val`, 1 with Born charges, 0 with a twin")
@@ -159,17 +178,17 @@ def test_tables_of_numbers_that_are_known():
 
 def test_the_tuning_part_and_a_limit(library, model):
     seen = []
-    tuned = evaluate(library.path, "tune", model=model, progress=lambda *event: seen.append(event))
+    tuned = evaluate(library.path, "tune", road="code", model=model, progress=lambda *event: seen.append(event))
     assert tuned.ids == [FEW[-1].id]
     assert seen == [(1, 1, FEW[-1].id)]
-    assert evaluate(library.path, limit=1, model=model).ids == [SILICON.id]
+    assert evaluate(library.path, road="code", limit=1, model=model).ids == [SILICON.id]
 
 
 def test_test_crystals_are_kept(library, model):
     with pytest.raises(DataError, match="expected 'val' or 'tune'"):
-        evaluate(library.path, "test", model=model)
+        evaluate(library.path, "test", road="code", model=model)
     with pytest.raises(DataError, match="holds no clean crystal of the split 'val'"):
-        evaluate(library.path, max_atoms=2, limit=0, model=model)
+        evaluate(library.path, road="code", max_atoms=2, limit=0, model=model)
 
 
 @pytest.fixture(scope="module")
@@ -179,7 +198,7 @@ def calibrated(library, model, tmp_path_factory):
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(calibration, "training_ids", lambda source, max_atoms: ([], source.select("val")))
         events = []
-        calibrate(library.path, path, predict=calibration.by_codes(model), progress=lambda *event: events.append(event))
+        calibrate(library.path, path, predict=by_codes(model), progress=lambda *event: events.append(event))
     assert events[-1][:2] == (3, 3)
     found = copy(model)
     found.doubts = Doubts.read(path)
@@ -223,7 +242,7 @@ def test_a_calibration_of_another_version_is_refused(text, tmp_path):
 
 def test_intervals_hold_what_they_were_calibrated_on(library, calibrated):
     """With so few crystals nine in ten are all of them; of the bins, nine in ten."""
-    found = evaluate(library.path, model=calibrated)
+    found = evaluate(library.path, road="code", model=calibrated)
     for name in ("mean energy", "C_V(100 K)", "C_V(300 K)"):
         assert [record[name] for record in found.inside] == [1, 1, 1]
         assert all(record[f"± {name}"] > 0 for record in found.inside)

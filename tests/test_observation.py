@@ -2,6 +2,7 @@
 
 import inspect
 import json
+from functools import partial
 
 import numpy as np
 import pytest
@@ -43,6 +44,8 @@ torch.set_num_threads(1)
 
 EDGES = native_energy_edges()
 
+by_codes = partial(inscape.predict, road="code")
+
 
 @pytest.fixture
 def small(model, monkeypatch):
@@ -83,7 +86,7 @@ def test_a_true_density_of_states_gives_the_spectra_of_its_modes(material, kelvi
     monkeypatch.setattr(prediction, "shipped_model", lambda: Knowing(modes_on_mesh(force_constants, 0.06)))
     asked = {"kinds": ("dos",), "temperature": kelvin, "instrument": "TOSCA", "multiphonon": 4, "emax": 100.0}
     simulated = inscape.simulate(force_constants, **asked)
-    predicted = inscape.predict(force_constants.crystal, **asked)
+    predicted = by_codes(force_constants.crystal, **asked)
     np.testing.assert_array_equal(edges_of(predicted), edges_of(simulated))
     high = simulated.dataset["energy"].values > 5
     for name, allowed in (("instrument_spectrum", 0.03), ("instrument_multiphonon", 0.05)):  # g ∝ E² below 3 meV
@@ -107,7 +110,7 @@ def recoil(result, crystal):
 def test_the_recoil_sum_rule_of_a_whole_map_predicted(small, kelvin):
     crystal = read_structure(BRUCITE.atoms)
     asked = {"kinds": ("powder",), "multiphonon": True, "emax": 900.0, "de": 1.0, "qmax": 6.0, "temperature": kelvin}
-    found = recoil(inscape.predict(crystal, **asked), crystal)
+    found = recoil(by_codes(crystal, **asked), crystal)
     np.testing.assert_allclose(found[10:], 1.0, atol=0.02)
 
 
@@ -148,7 +151,7 @@ def test_many_phonons_of_a_simulated_map_are_those_of_the_engine(rough):
 
 def test_as_many_phonons_as_matter(small):
     cold, hot = (
-        inscape.predict(NACL.atoms, kinds=("powder",), multiphonon=True, temperature=t, de=1.0) for t in (10.0, 600.0)
+        by_codes(NACL.atoms, kinds=("powder",), multiphonon=True, temperature=t, de=1.0) for t in (10.0, 600.0)
     )
     assert 2 <= cold.dataset.attrs["multiphonon_order"] < hot.dataset.attrs["multiphonon_order"]
     assert float(hot.powder_multiphonon[-1].sum()) < 1e-2 * float(hot.powder_multiphonon.sum())
@@ -157,7 +160,7 @@ def test_as_many_phonons_as_matter(small):
 @pytest.mark.parametrize("fixed", [{"ei": 30.0}, {"ef": 5.0}], ids=["direct", "indirect"])
 def test_what_kinematics_forbid_is_nan_and_nothing_else(small, fixed):
     asked = {"kinds": ("powder",), "qmax": 9.0, "emax": 40.0, "de": 1.0, "temperature": 100.0}
-    found = inscape.predict(NACL.atoms, multiphonon=2, **asked, **fixed)
+    found = by_codes(NACL.atoms, multiphonon=2, **asked, **fixed)
     energy, q = found.dataset["energy"].values, edges_of(found, "q")
     initial, final = (30.0 + 0 * energy, 30.0 - energy) if "ei" in fixed else (5.0 + energy, 5.0 + 0 * energy)
     with np.errstate(invalid="ignore"):
@@ -171,16 +174,16 @@ def test_what_kinematics_forbid_is_nan_and_nothing_else(small, fixed):
 
 def test_a_spectrometer_broadens_and_blanks(small):
     sequoia = instrument("SEQUOIA", e_i=60.0)
-    found = inscape.predict(NACL.atoms, kinds=("powder",), instrument=sequoia, temperature=50.0)
+    found = by_codes(NACL.atoms, kinds=("powder",), instrument=sequoia, temperature=50.0)
     grids = edges_of(found, "q"), edges_of(found)
     expected = sequoia.measure(found.powder.values.astype(float), *grids)
     np.testing.assert_allclose(found.instrument_map, expected, rtol=1e-5, atol=1e-9)
-    by_name = inscape.predict(NACL.atoms, kinds=("powder",), instrument="sequoia", ei=60.0, temperature=50.0)
+    by_name = by_codes(NACL.atoms, kinds=("powder",), instrument="sequoia", ei=60.0, temperature=50.0)
     np.testing.assert_array_equal(by_name.instrument_map, found.instrument_map)
 
 
 def test_another_final_energy_is_another_trajectory(small):
-    usual, own = (inscape.predict(NACL.atoms, kinds=("dos",), instrument="TOSCA", ef=ef) for ef in (None, 3.35))
+    usual, own = (by_codes(NACL.atoms, kinds=("dos",), instrument="TOSCA", ef=ef) for ef in (None, 3.35))
     q = own.dataset["instrument_q"].sel(bank="backward").values
     energy = own.dataset["energy"].values
     cosine = np.cos(np.deg2rad(TOSCA[0].angle))
@@ -196,7 +199,7 @@ def test_lengths_of_isotopes_enter_spectra_of_banks_exactly(small):
     """One phonon, each atom by itself, in absolute units from nothing but the partial densities of states."""
     kelvin = 100.0
     asked = {"kinds": ("dos",), "instrument": "TOSCA", "temperature": kelvin}
-    found = inscape.predict(NACL.atoms, isotopes={"Cl": "35Cl"}, **asked)
+    found = by_codes(NACL.atoms, isotopes={"Cl": "35Cl"}, **asked)
     crystal = read_structure(NACL.atoms)
     marked = crystal.with_isotopes({"Cl": 35})
     assert 0 < np.abs(marked.masses / crystal.masses - 1).max() < MASS_TOLERANCE
@@ -209,7 +212,7 @@ def test_lengths_of_isotopes_enter_spectra_of_banks_exactly(small):
     expected = instrument("TOSCA").broaden(sharp, edges_of(found))
     high = energy > 6
     np.testing.assert_allclose(found.instrument_spectrum.values[:, high], expected[:, high], rtol=0.03)
-    plain = inscape.predict(NACL.atoms, **asked)
+    plain = by_codes(NACL.atoms, **asked)
     np.testing.assert_array_equal(found.partial_dos, plain.partial_dos)
     np.testing.assert_array_equal(found.dataset["atom_mass"], plain.dataset["atom_mass"])
     assert float(found.instrument_spectrum.sum()) > 1.1 * float(plain.instrument_spectrum.sum())
@@ -217,7 +220,7 @@ def test_lengths_of_isotopes_enter_spectra_of_banks_exactly(small):
 
 def test_one_isotope_of_all_atoms_changes_the_coherent_map_by_a_factor(small):
     plain, pure = (
-        inscape.predict(SILICON.atoms, kinds=("powder", "crystal"), isotopes=isotopes, de=2.0)
+        by_codes(SILICON.atoms, kinds=("powder", "crystal"), isotopes=isotopes, de=2.0)
         for isotopes in (None, {"Si": 28})
     )
     crystal = read_structure(SILICON.atoms)
@@ -241,7 +244,7 @@ def test_one_isotope_of_all_atoms_changes_the_coherent_map_by_a_factor(small):
 )
 def test_isotopes_that_need_force_constants_are_refused(small, atoms, options, message):
     with pytest.raises(StructureError, match=message):
-        inscape.predict(atoms, **options)
+        by_codes(atoms, **options)
 
 
 # ---- files and figures
@@ -250,7 +253,7 @@ def test_isotopes_that_need_force_constants_are_refused(small, atoms, options, m
 def test_files_say_what_was_seen(small, tmp_path):
     asked = {"multiphonon": 3, "temperature": 50.0, "de": 1.0, "isotopes": {"Si": 28}}
     for name, energies in (("TOSCA", {}), ("MARI", {"ei": 100.0})):
-        made = inscape.predict(SILICON.atoms, instrument=name, **energies, **asked)
+        made = by_codes(SILICON.atoms, instrument=name, **energies, **asked)
         found = Prediction.load(made.save(tmp_path / "file.nc"))
         assert found.dataset.identical(made.dataset)
         for variable in set(SEEN) & set(found.dataset.data_vars):
@@ -269,7 +272,7 @@ def test_files_say_what_was_seen(small, tmp_path):
 
 def test_figures_show_what_is_seen(small):
     asked = {"temperature": 50.0, "de": 1.0, "kinds": ("powder",)}
-    seen = inscape.predict(SILICON.atoms, ei=50.0, multiphonon=2, **asked)
+    seen = by_codes(SILICON.atoms, ei=50.0, multiphonon=2, **asked)
     drawn = powder_figure(seen.dataset).axes[0].collections[0].get_array()
     mask = np.ma.getmaskarray(drawn)
     np.testing.assert_array_equal(~mask, AllAngles(50.0).reach(edges_of(seen, "q"), edges_of(seen)).T)
@@ -278,7 +281,7 @@ def test_figures_show_what_is_seen(small):
     titles = [ax.get_title("left") for ax in overview(seen.dataset).subfigs[1].axes]
     assert "Powder, all angles, $E_i$ = 50 meV" in titles
     assert "Powder" not in titles
-    banks = inscape.predict(SILICON.atoms, instrument="TOSCA", multiphonon=2, **asked)
+    banks = by_codes(SILICON.atoms, instrument="TOSCA", multiphonon=2, **asked)
     ax = instrument_figure(banks.dataset, log=True).axes[0]
     labels = [text.get_text() for text in ax.get_legend().get_texts()]
     assert labels == ["backward", "backward, many phonons", "forward", "forward, many phonons"]
@@ -287,17 +290,17 @@ def test_figures_show_what_is_seen(small):
 
 def test_spectra_of_banks_are_compared(small):
     asked = {"kinds": ("dos",), "temperature": 50.0, "de": 1.0, "instrument": "TOSCA"}
-    one, many = (inscape.predict(NACL.atoms, multiphonon=n, **asked) for n in (False, 3))
+    one, many = (by_codes(NACL.atoms, multiphonon=n, **asked) for n in (False, 3))
     same = compare(one, one)
     assert same.figures["instrument"] == pytest.approx({"cut_cosine": 1.0, "ratio": 1.0})
     comparison_figure([(same.spectra, [])])
     assert "only other has many phonons" in compare(one, many).notes[0]
-    vision = inscape.predict(NACL.atoms, **asked | {"instrument": "VISION"})
+    vision = by_codes(NACL.atoms, **asked | {"instrument": "VISION"})
     assert "they are of TOSCA, E_f = 3.967 meV and of VISION, E_f = 3.649 meV" in compare(one, vision).notes[0]
-    without = inscape.predict(NACL.atoms, **asked | {"instrument": None})
+    without = by_codes(NACL.atoms, **asked | {"instrument": None})
     assert "other holds none" in compare(one, without).notes[0]
     with pytest.raises(DataError, match=r"isotopes of reference are natural, those of other Cl=35"):
-        compare(one, inscape.predict(NACL.atoms, isotopes={"Cl": 35}, **asked))
+        compare(one, by_codes(NACL.atoms, isotopes={"Cl": 35}, **asked))
 
 
 # ---- both commands
@@ -392,7 +395,7 @@ def test_what_the_options_mean():
 
 def test_plot_draws_what_the_file_was_made_for(small, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    inscape.predict(SILICON.atoms, instrument="TOSCA", temperature=10.0, de=1.0, kinds=("dos", "powder")).save("si.nc")
+    by_codes(SILICON.atoms, instrument="TOSCA", temperature=10.0, de=1.0, kinds=("dos", "powder")).save("si.nc")
     drawn = []
     for name in ("instrument_figure", "powder_figure"):
         monkeypatch.setattr(f"inscape.plots.{name}", lambda data, name=name, **_: drawn.append(name) or overview(data))

@@ -30,6 +30,7 @@ from inscape.lattice.dipoles import Dipoles, commensurate_points, dipole_matrice
 from inscape.library import Library
 from inscape.potentials import N_FEATURES, neighbours
 from inscape.potentials.nequix import CUTOFF
+from inscape.prediction import ROADS
 from inscape.simulation import direct, predicted_force_constants
 from inscape.structure_model import shipped_model, train_structure
 from inscape.structure_model.charges import ChargeNetwork
@@ -324,20 +325,29 @@ def constant_errors(size):
 def test_auto_takes_the_road_of_smaller_errors(monkeypatch, by_codes, by_constants, engine):
     monkeypatch.setattr(shipped_model(), "doubts", constant_errors(by_codes))
     monkeypatch.setattr(shipped_force_constant_model(), "doubts", constant_errors(by_constants))
-    found = predict(QUARTZ.atoms, road="auto", kinds=["dos"])
+    found = predict(QUARTZ.atoms, kinds=["dos"])
     assert found.dataset.attrs["engine"] == engine
     assert found.dataset.attrs["expected_dos_w1_meV"] == pytest.approx(1)
 
 
+def test_codes_are_the_same_by_every_road():
+    """Force constants need none, but who searches and learns with codes has them all the same."""
+    found = [predict(QUARTZ.atoms, road=road, kinds=["dos", "powder"], de=2.0, dq=1.0).dataset for road in ROADS]
+    for name in ("code_dos", "code_powder"):
+        for one in found:
+            np.testing.assert_allclose(one[name], found[-1][name], atol=1e-4)
+    assert all("code_crystal" not in one for one in found)
+
+
 def test_auto_takes_the_only_road_that_can(monkeypatch):
     monkeypatch.setattr(shipped_force_constant_model(), "doubts", constant_errors(1000))
-    found = predict(QUARTZ.atoms, road="auto", kinds=["dos"], isotopes={"O": 18})
+    found = predict(QUARTZ.atoms, kinds=["dos"], isotopes={"O": 18})
     assert found.dataset.attrs["engine"] == "direct (force constants)"
 
 
 def test_auto_takes_force_constants_where_errors_of_maps_are_wanted(monkeypatch):
     monkeypatch.setattr(shipped_force_constant_model(), "doubts", constant_errors(1000))
-    found = predict(QUARTZ.atoms, road="auto", kinds=["powder"], uncertainty=True)
+    found = predict(QUARTZ.atoms, kinds=["powder"], uncertainty=True)
     assert "powder_uncertainty" in found.dataset
 
 
@@ -376,12 +386,12 @@ def test_imaginary_modes_of_predicted_force_constants_are_the_models_failure(mon
     assert "a failure of the model rather than of the crystal" in found.warning
     assert found.dataset.attrs["stabilised_share"] > 0.5
     assert found.dataset.attrs["stabilised_lowest_meV"] < -50
-    assert "came out imaginary" not in (predict(QUARTZ.atoms, kinds=["dos"]).warning or "")
+    assert "came out imaginary" not in (predict(QUARTZ.atoms, road="code", kinds=["dos"]).warning or "")
 
 
 def test_codes_have_no_standard_errors_of_maps():
     with pytest.raises(DataError, match="take the road force-constants"):
-        predict(QUARTZ.atoms, uncertainty=True)
+        predict(QUARTZ.atoms, road="code", uncertainty=True)
 
 
 def test_what_is_imaginary_becomes_real_and_all_else_stays():
@@ -637,7 +647,7 @@ def test_the_road_of_force_constants_gives_all_kinds_and_says_what_it_is():
 
 
 def test_another_road_is_refused(tmp_path):
-    with pytest.raises(DataError, match="code, force-constants"):
+    with pytest.raises(DataError, match="auto, force-constants, code"):
         predict(CRYSTAL, road="detour")
     done = CliRunner().invoke(app, ["predict", "examples/quartz.cif", "--road", "detour", "-o", str(tmp_path)])
     assert done.exit_code != 0

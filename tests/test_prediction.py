@@ -1,7 +1,8 @@
-"""Predictions: complete, in absolute units, and the same however a crystal is described."""
+"""Predictions by codes: complete, in absolute units, and the same however a crystal is described."""
 
 import subprocess
 import sys
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -15,7 +16,7 @@ from threadpoolctl import threadpool_info, threadpool_limits
 from crystals import BRUCITE, NACL, QUARTZ, SILICON, ZINC_OXIDE
 from inscape import prediction
 from inscape.errors import DataError, GridError, StructureError
-from inscape.prediction import default_top, predict, predict_many, refine
+from inscape.prediction import default_top, refine
 from inscape.results import COORDINATES, VARIABLES, Prediction
 from inscape.scattering import mean_square_displacements, scattering_lengths, self_part
 from inscape.spectra import native_energy_edges
@@ -33,6 +34,9 @@ FILES = [f"{name}.safetensors" for name in ("structure-dos", "structure-powder",
 FILES += [f"autoencoder-{kind}.safetensors" for kind in ("dos", "powder")]
 shipped = pytest.mark.skipif(not all((WEIGHTS / f).exists() for f in FILES), reason="no trained weights are here")
 EDGES = native_energy_edges()
+
+predict = partial(prediction.predict, road="code")
+predict_many = partial(prediction.predict_many, road="code")
 
 
 @pytest.fixture
@@ -291,7 +295,7 @@ def test_known_heat_capacities():
 def test_no_lattice_dynamics_is_loaded(tmp_path):
     code = (
         "import sys; sys.modules['phonopy'] = None; import inscape.prediction as p;"
-        f"found = p.predict({str(EXAMPLES / 'nacl.cif')!r}); print(found.dataset.attrs['formula']);"
+        f"found = p.predict({str(EXAMPLES / 'nacl.cif')!r}, road='code'); print(found.dataset.attrs['formula']);"
         f"found.plot({str(tmp_path / 'nacl.png')!r})"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)

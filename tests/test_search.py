@@ -340,7 +340,7 @@ def test_the_index_that_ships_is_small_documented_and_without_test_crystals():
 def test_a_structure_finds_what_is_near_in_code_space(index, library, model, monkeypatch):
     monkeypatch.setattr("inscape.prediction.shipped_model", lambda: model)
     crystal = library.crystal(SILICON.id)
-    prediction = inscape.predict(crystal, kinds=("dos", "powder"))
+    prediction = inscape.predict(crystal, road="code", kinds=("dos", "powder"))
     found = search(crystal, index=index, top=len(index))
     distances = {}
     for number, name in enumerate(index.ids):

@@ -39,7 +39,7 @@ def predict(model, monkeypatch):
     """The library's own prediction with the same model."""
     monkeypatch.setattr(prediction, "shipped_model", lambda: model)
     crystal = parse_structure(QUARTZ)
-    return lambda **options: inscape.predict(crystal, **options).dataset
+    return lambda **options: inscape.predict(crystal, road="code", **options).dataset
 
 
 def same(answer, dataset, *names):

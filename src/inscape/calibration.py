@@ -15,22 +15,20 @@ from sklearn.linear_model import QuantileRegressor
 
 from inscape.errors import DataError
 from inscape.evaluation import (
+    Outcome,
+    Road,
     Truth,
     dos_record,
-    plane_of,
     plane_record,
-    powder_of,
     powder_record,
     read_truth,
+    road_of,
     scattering,
 )
 from inscape.intervals import COVERED, BinErrors, thermal_shares
 from inscape.library import Library
-from inscape.rendered import Foretold
 from inscape.spectra import centres, native_energy_edges
-from inscape.structure_model import StructureModel, shipped_model
 from inscape.structure_model.doubts import CALIBRATIONS, LEVEL_FLOOR, Judged, bin_signs, signs
-from inscape.structure_model.force_constants import ForceConstantModel, shipped_force_constant_model
 from inscape.structure_model.train import training_ids
 from inscape.training import WEIGHTS
 
@@ -53,49 +51,6 @@ class Case:
     structure: Judged
     true: Array
     masses: Array
-
-
-@dataclass(frozen=True, eq=False)
-class Outcome:
-    """What a road says of a library crystal: ``structure``, and maps as records take them.
-
-    ``members`` are the maps of each network, where there are several.
-    """
-
-    structure: Judged
-    powder: Array
-    plane: Array
-    members: Sequence[tuple[Array, Array]] = ()
-
-    @classmethod
-    def of(cls, foretold: Foretold) -> Outcome:
-        """What force constants say, with the maps of each network."""
-        members = [(one.powder, one.plane) for one in foretold.members()]
-        return cls(foretold, foretold.spectra.powder, foretold.spectra.plane, members)
-
-
-Road = Callable[[Truth], Outcome]
-
-
-def by_codes(model: StructureModel | None = None) -> Road:
-    """The road of codes; the shipped model unless given."""
-    known = model or shipped_model()
-
-    def predict(truth: Truth) -> Outcome:
-        (structure,) = known([truth.crystal])
-        return Outcome(structure, powder_of(truth, structure), plane_of(truth, structure))
-
-    return predict
-
-
-def by_force_constants(model: ForceConstantModel | None = None) -> Road:
-    """The road of force constants; the shipped model unless given."""
-    known = model or shipped_force_constant_model()
-
-    def predict(truth: Truth) -> Outcome:
-        return Outcome.of(Foretold.of(truth, known, shipped_model()))
-
-    return predict
 
 
 def calibrate(
@@ -131,9 +86,8 @@ def calibrate(
     """
     if road not in CALIBRATIONS:
         raise DataError(f"road is {road!r}; expected one of {', '.join(CALIBRATIONS)}")
+    predict = predict or road_of(road)
     source = Library(library)
-    if predict is None:
-        predict = by_codes() if road == "code" else by_force_constants()
     names = training_ids(source, max_atoms)[1][:limit]
     cases: list[Case] = []
     errors: dict[str, list[float]] = {"dos_w1_meV": [], "powder_cut_cosine": [], "crystal_cut_cosine": []}

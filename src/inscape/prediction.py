@@ -1,4 +1,4 @@
-"""Structure → density of states and codes → spectra on the user's grids: no lattice dynamics, milliseconds."""
+"""Structure → spectra on the user's grids, by the road that promises less error; by codes without lattice dynamics."""
 
 from __future__ import annotations
 
@@ -41,8 +41,8 @@ Array = NDArray[np.floating]
 CAPTURED = 0.999
 """The default energy grid ends 10 % above the energy that holds this share of the density of states."""
 
-ROADS = ("code", "force-constants", "auto")
-"""From structure to spectra: by codes, by force constants, or by that of smaller expected errors."""
+ROADS = ("auto", "force-constants", "code")
+"""From structure to spectra: by that of smaller expected errors, by force constants, or by codes."""
 
 MASS_TOLERANCE = 0.02
 """Isotopes whose mass is within this share of the natural one count as a change of lengths alone: energies move by half
@@ -78,7 +78,7 @@ def predict(structure: Any, temperature: float = 300.0, plane: ArrayLike = HK0, 
 def predict_many(
     crystals: Sequence[Crystal],
     *,
-    road: str = "code",
+    road: str = "auto",
     uncertainty: bool = False,
     temperature: float = 300.0,
     plane: ArrayLike = HK0,
@@ -89,9 +89,9 @@ def predict_many(
     Parameters
     ----------
     road
-        "code": densities of states and the codes of maps, decoded; milliseconds. "force-constants": the force constants
-        of all pairs of atoms, and from these exact lattice dynamics, with sharp branches and with any isotopes; tenths
-        of a second. "auto": for each crystal the one whose typical errors, as learned from tuning crystals, are
+        "force-constants": the force constants of all pairs of atoms, and from these exact lattice dynamics, with sharp
+        branches and with any isotopes; tenths of a second. "code": densities of states and the codes of maps, decoded;
+        milliseconds. "auto": for each crystal the one whose typical errors, as learned from tuning crystals, are
         smaller; ``engine`` says which it was.
     uncertainty
         Give standard errors of maps, ``powder_uncertainty`` and ``crystal_uncertainty``, from the ensemble of networks
@@ -140,7 +140,7 @@ def _sharp(crystal: Crystal, settings: SpectraSettings, uncertainty: bool) -> Pr
     """By force constants."""
     from inscape.simulation import Predicted  # lattice dynamics takes a second to load
 
-    return Predicted.of(crystal).spectra(settings, uncertainty=uncertainty)
+    return Predicted.of(crystal, kinds=settings.kinds).spectra(settings, uncertainty=uncertainty)
 
 
 def _better(crystal: Crystal, settings: SpectraSettings) -> Prediction:

@@ -28,12 +28,12 @@ def predict(
     road: Annotated[
         str,
         typer.Option(
-            help="code: by codes of the maps, in milliseconds; force-constants: by those of all pairs of atoms, and "
-            "exact lattice dynamics, in tenths of a second; auto: by the one whose typical errors are smaller."
+            help="force-constants: by those of all pairs of atoms, and exact lattice dynamics, in tenths of a second; "
+            "code: by codes of the maps, in milliseconds; auto: by the one whose typical errors are smaller."
         ),
-    ] = "code",
+    ] = "auto",
     uncertainty: Annotated[
-        bool, typer.Option("--uncertainty", help="Standard errors of maps; with the road force-constants.")
+        bool, typer.Option("--uncertainty", help="Standard errors of maps; not with the road code.")
     ] = False,
     output: spectra.Output = Path("."),
     temperature: spectra.Temperature = 300.0,

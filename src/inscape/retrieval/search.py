@@ -275,7 +275,7 @@ def _spectra(measured: Measurement, best: Sequence[Array]) -> xr.Dataset:
 
 def _neighbours(index: Index, crystal: Crystal, top: int) -> SearchResult:
     """Crystals whose codes are nearest to the predicted ones, distances of both kinds in units of their spread."""
-    prediction = predict(crystal, kinds=CODE_KINDS)
+    prediction = predict(crystal, road="code", kinds=CODE_KINDS)
     square = np.zeros(len(index))
     for kind in CODE_KINDS:
         codes, own = index.codes[kind], prediction.dataset[f"code_{kind}"].values

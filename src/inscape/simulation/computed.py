@@ -6,20 +6,25 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
 from inscape.lattice import ForceConstants
 from inscape.structure_model.doubts import Doubts
 
 
 @dataclass(frozen=True)
 class Modelled:
-    """What errors of a model's force constants are judged by.
+    """What a model of force constants says besides.
 
-    ``disagreement`` of its networks, meV, ``novelty`` of the crystal, and ``doubts``, what was learned of errors.
+    Errors are judged by the ``disagreement`` of its networks, meV, the ``novelty`` of the crystal, and ``doubts``, what
+    was learned of errors. ``codes`` are those predicted from the structure, by kind of spectrum.
     """
 
     disagreement: float
     novelty: float
     doubts: Doubts
+    codes: Mapping[str, NDArray[np.floating]]
 
 
 @dataclass(frozen=True, eq=False)

@@ -101,7 +101,7 @@ class Predicted:
                 "stabilised_share": made.share,
                 "stabilised_lowest_meV": made.lowest,
             },
-            Modelled(self.found.disagreement, self.novelty, model.doubts),
+            Modelled(self.found.disagreement, self.novelty, model.doubts, self.density.codes),
         )
 
     @property

@@ -79,6 +79,7 @@ def spectra_of(computed: Computed, settings: SpectraSettings) -> Prediction:
     parts = side_by_side(partial(MAPS[kind], force_constants, modes, edges, settings) for kind in maps)
     made = dict(zip(maps, parts, strict=True))
     powder = made.get("powder", {})
+    known = computed.model.codes if computed.model else {}
     seen = settings.observation.spectra(
         lambda: phonon_orders(modes, edges, settings.temperature, order=1),
         scattering_lengths(crystal),
@@ -95,6 +96,7 @@ def spectra_of(computed: Computed, settings: SpectraSettings) -> Prediction:
         **made.get("crystal", {}),
         **_errors(computed.model, modes, settings.kinds, centres(edges), dos.get("partial_dos")),
         seen=seen,
+        codes={kind: code for kind, code in known.items() if kind in settings.kinds},
         engine=computed.engine,
         extra={
             **settings.attributes,

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from inscape.evaluation import Truth
+from inscape.evaluation.records import Truth
 from inscape.lattice import ForceConstants
 from inscape.library import render
 from inscape.library.render import RenderSettings
@@ -26,8 +26,8 @@ Array = NDArray[np.floating]
 class Rendered:
     """Spectra of force constants on native grids.
 
-    ``partial_dos`` (n_atoms, n_energy), 1/meV; reduced maps at 10 K as those of `inscape.evaluation.Truth`, ``powder``
-    (n_q, n_energy) and ``plane`` (n_h n_k, n_energy); ``imaginary``, the share of imaginary modes.
+    ``partial_dos`` (n_atoms, n_energy), 1/meV; reduced maps at 10 K as those of `inscape.evaluation.records.Truth`,
+    ``powder`` (n_q, n_energy) and ``plane`` (n_h n_k, n_energy); ``imaginary``, the share of imaginary modes.
     """
 
     partial_dos: Array
@@ -65,11 +65,13 @@ class Foretold:
     seconds: Mapping[str, float]
 
     @classmethod
-    def of(cls, truth: Truth, model: ForceConstantModel, other: StructureModel) -> Foretold:
-        """Predict and render a crystal; ``other`` is the model of its density of states and its novelty."""
+    def of(
+        cls, truth: Truth, model: ForceConstantModel, other: StructureModel, kinds: Sequence[str] = ("dos",)
+    ) -> Foretold:
+        """Predict and render a crystal; ``other`` is the model of its density of states, novelty and codes of kinds."""
         clock = [time.perf_counter()]
         (features,) = model.features([truth.crystal])
-        found, density = foretold(truth.crystal, features, model, other, polar=truth.has_born)
+        found, density = foretold(truth.crystal, features, model, other, kinds, polar=truth.has_born)
         clock.append(time.perf_counter())
         made = folded(truth.crystal, found, found.tensors, density.partial_dos)
         clock.append(time.perf_counter())
