@@ -13,12 +13,13 @@ import inscape
 from inscape import prediction
 from inscape.errors import InscapeError
 from inscape.results import Prediction
+from inscape.structure_model import shipped_model
 from inscape.structures import parse_structure, read_structure
 from inscape.web.views import dataset_view
 from webservice import COPPER, QUARTZ, mutated, numbers, serving, structure
 
 API = "/api/v1"
-SMALL = {"de": 2.0, "dq": 1.0}
+SMALL = {"de": 2.0, "dq": 1.0, "road": "code"}
 
 
 @pytest.fixture(scope="module")
@@ -39,7 +40,7 @@ def predict(model, monkeypatch):
     """The library's own prediction with the same model."""
     monkeypatch.setattr(prediction, "shipped_model", lambda: model)
     crystal = parse_structure(QUARTZ)
-    return lambda **options: inscape.predict(crystal, road="code", **options).dataset
+    return lambda **options: inscape.predict(crystal, **options).dataset
 
 
 def same(answer, dataset, *names):
@@ -112,6 +113,25 @@ def test_what_is_reproduced_is_the_settings(client, made):
     assert "--isotope Si=28Si" in found["command"]
     assert "temperature=10.0" in found["python"]
     compile(found["python"], "example", "exec")
+
+
+def test_every_road_is_that_of_the_library():
+    """With the weights that ship: made by the better road, and looked at by the other."""
+    rough = {"de": 2.0, "dq": 1.0}
+    crystal = parse_structure(QUARTZ)
+    with serving(shipped_model()) as client:
+        answer = client.post(f"{API}/predict", json={"structure": structure(), **rough}).json()
+        other = client.get(f"{API}/results/{answer['id']}", params={"road": "code"}).json()
+    for found, road in ((answer, "auto"), (other, "code")):
+        expected = inscape.predict(crystal, road=road, **rough)
+        assert same(found, expected.dataset, "dos", "powder")
+        assert found["summary"]["engine"] == expected.dataset.attrs["engine"]
+        assert found["settings"]["road"] == road
+        assert len(found["notes"]) == 1
+    assert "--road" not in answer["reproduce"]["command"]
+    assert "--road code" in other["reproduce"]["command"]
+    assert "road='code'" in other["reproduce"]["python"]
+    assert answer["notes"] != other["notes"]
 
 
 def test_a_result_outlives_the_service(model, tmp_path):
@@ -306,18 +326,19 @@ def test_bad_structures_are_refused_in_the_words_of_the_command_line(client, tmp
         ({"temperature": -1}, "GridError", "temperature is -1.0 K"),
         ({"plane": "1 0 0; 2 0 0"}, "GridError", "plane"),
         ({"plane": "nowhere"}, "GridError", "expected HK0"),
-        ({"qmax": 20}, "DataError", "the powder model reaches 10"),
+        ({"qmax": 20, "road": "code"}, "DataError", "the powder model reaches 10"),
         ({"instrument": "NOSUCH"}, "InstrumentError", "no instrument is called"),
         ({"instrument": "ARCS"}, "InstrumentError", "give its incident energy"),
         ({"instrument": "ARCS", "ei": 60, "kinds": ["dos"]}, "DataError", "add the kind powder"),
         ({"isotopes": ["H"]}, "DataError", "isotope is 'H'"),
         ({"isotopes": ["Si=2"]}, "StructureError", "isotope"),
-        ({"isotopes": ["O=18"]}, "StructureError", "force constants"),
+        ({"isotopes": ["O=18"], "road": "code"}, "StructureError", "force constants"),
         ({"temperature": "hot"}, "RequestError", "body.temperature"),
         ({"kinds": []}, "RequestError", "body.kinds"),
         ({"kinds": ["spam"]}, "RequestError", "body.kinds.0"),
         ({"de": 1e-9}, "RequestError", "body.de"),
         ({"spam": 1}, "RequestError", "body.spam"),
+        ({"road": "detour"}, "RequestError", "body.road"),
     ],
 )
 def test_bad_settings_are_refused(client, settings, error, words):

@@ -280,7 +280,7 @@ def test_a_simulation_from_start_to_finish(client):
     assert result["reproduce"]["command"].startswith("inscape simulate copper.vasp ")
     assert f"--engine {EMT_NAME} --length 4" in result["reproduce"]["command"]
     assert numbers(result["variables"]["powder"]["values"]).max() > 0
-    cold = client.get(f"{API}/results/{ended['result']}", params={"temperature": 5, "ei": 60}).json()
+    cold = client.get(f"{API}/results/{ended['result']}", params={"temperature": 5, "ei": 60, "road": "code"}).json()
     assert {"instrument_map", "powder"} <= set(cold["variables"])
     assert cold["summary"]["temperature_K"] == 5
     refused = client.get(f"{API}/results/{ended['result']}", params={"plane": "HHL"})

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -35,6 +35,9 @@ from inscape.structure_model.novelty import THRESHOLD
 from inscape.structure_model.representation import from_relative_density
 from inscape.structures import Crystal, read_structure
 from inscape.threads import numpy_alone, shares, side_by_side
+
+if TYPE_CHECKING:
+    from inscape.simulation import Predicted
 
 Array = NDArray[np.floating]
 
@@ -98,66 +101,36 @@ def predict_many(
         of force constants, each of which is rendered; so "auto" takes that road then.
     temperature, plane, options
         Those of `inscape.settings.SpectraSettings`: ``kinds``, ``emax``, ``de``, ``qmax``, ``dq``, ``instrument``,
-        ``ei``, ``ef``, ``multiphonon``, ``isotopes``. |Q| ends at 10 1/Å. The top of the energy grid is 10 % above the
-        energy that holds 99.9 % of the density of states of each crystal unless given. Spectra of an instrument's banks
-        and many phonons are those of the predicted density of states of each atom, in the incoherent and isotropic
-        approximation. Isotopes must have about the natural mass, and change no interference between atoms.
+        ``ei``, ``ef``, ``multiphonon``, ``isotopes``. Energy grids end 10 % above all modes unless ``emax`` is given.
+        By codes |Q| ends at 10 1/Å; spectra of an instrument's banks and many phonons are those of the predicted
+        density of states of each atom, in the incoherent and isotropic approximation; isotopes must have about the
+        natural mass, and change no interference between atoms. "auto" takes the other road where these are in the way.
 
     Raises
     ------
     GridError, DataError, InstrumentError
-        Grids, planes, temperatures, kinds or instruments that make no sense.
+        Grids, planes, temperatures, kinds, instruments or roads that make no sense.
     StructureError
-        Isotopes for which force constants are needed.
+        An element that the models do not know; by codes, isotopes for which force constants are needed.
     """
     settings = SpectraSettings(temperature, plane, **options)
-    if road not in ROADS:
-        raise DataError(f"road is {road!r}; expected one of {', '.join(ROADS)}")
     if road == "code" and uncertainty:
         raise DataError(
             "uncertainty of maps follows from an ensemble of force constants: take the road force-constants; those by "
             "codes have typical errors in their attributes"
         )
+
     shipped_model()  # loaded once, before threads ask for it
-    if road != "code":
-        way = partial(_sharp, uncertainty=uncertainty) if road == "force-constants" or uncertainty else _better
-        return side_by_side(partial(way, crystal, settings) for crystal in crystals)
-    _check_reach(settings)
-    asked = [of_isotopes(crystal, settings) for crystal in crystals]
-    parts = side_by_side(partial(_by_code, asked[some], settings) for some in shares(len(asked)))
-    return [prediction for part in parts for prediction in part]
 
+    def shared(some: slice) -> list[Prediction]:
+        return [known.under(settings, uncertainty) for known in foresee(crystals[some], settings.kinds, road)]
 
-def _by_code(crystals: Sequence[Crystal], settings: SpectraSettings) -> list[Prediction]:
-    """By codes, in one batch."""
+    most = None if road == "code" else 1  # codes are predicted in batches
     return [
-        _prediction(crystal, known.structure, known.model, settings)
-        for crystal, known in zip(crystals, foresee(crystals, settings.kinds), strict=True)
+        prediction
+        for part in side_by_side(partial(shared, some) for some in shares(len(crystals), most))
+        for prediction in part
     ]
-
-
-def _sharp(crystal: Crystal, settings: SpectraSettings, uncertainty: bool) -> Prediction:
-    """By force constants."""
-    from inscape.simulation import Predicted  # lattice dynamics takes a second to load
-
-    return Predicted.of(crystal, kinds=settings.kinds).spectra(settings, uncertainty=uncertainty)
-
-
-def _better(crystal: Crystal, settings: SpectraSettings) -> Prediction:
-    """By the road whose typical errors are smaller in the geometric mean; by force constants where only they can."""
-    from inscape.simulation import Predicted
-
-    model = shipped_model()
-    sharp = Predicted.of(crystal, kinds=settings.kinds)
-    try:
-        asked = of_isotopes(crystal, settings)
-        _check_reach(settings)
-    except (StructureError, DataError):
-        return sharp.spectra(settings)
-    errors = (sharp.expected_error(settings.kinds), model.doubts.expected_error(sharp.density, settings.kinds))
-    if error_size(errors[0]) <= error_size(errors[1]):
-        return sharp.spectra(settings)
-    return _prediction(asked, sharp.density, model, settings)
 
 
 def error_size(errors: Mapping[str, float]) -> float:
@@ -170,21 +143,38 @@ def error_size(errors: Mapping[str, float]) -> float:
 class Foreseen:
     """What the models say of a crystal: its spectra at any temperature, in any plane and instrument follow at once.
 
-    `foresee` makes one.
+    `foresee` makes one. ``sharp`` are its force constants, unless the road is that of codes.
     """
 
     crystal: Crystal
+    road: str
     structure: Structure
     model: StructureModel
+    sharp: Predicted | None = None
     _decoded: dict[bytes, Array] = field(default_factory=dict, repr=False)
 
     @numpy_alone()
     def spectra(self, temperature: float = 300.0, plane: ArrayLike = HK0, **options: Any) -> Prediction:
         """Exactly what `predict` returns for the crystal; parameters and errors are those of `predict_many`."""
-        settings = SpectraSettings(temperature, plane, **options)
+        return self.under(SpectraSettings(temperature, plane, **options))
+
+    def under(self, settings: SpectraSettings, uncertainty: bool = False) -> Prediction:
+        """Its spectra with settings; ``uncertainty`` as of `predict_many`."""
+        if self.sharp is not None and (self.road == "force-constants" or uncertainty or self._is_sharper(settings)):
+            return self.sharp.spectra(settings, uncertainty=uncertainty)
         _check_reach(settings)
-        crystal = of_isotopes(self.crystal, settings)
-        return _prediction(crystal, self.structure, self.model, settings, self._density)
+        return _prediction(of_isotopes(self.crystal, settings), self.structure, self.model, settings, self._density)
+
+    def _is_sharper(self, settings: SpectraSettings) -> bool:
+        """Whether errors are smaller by force constants, in the geometric mean; or only they can give what is asked."""
+        assert self.sharp is not None
+        try:
+            of_isotopes(self.crystal, settings)
+            _check_reach(settings)
+        except (StructureError, DataError):
+            return True
+        by_codes = self.model.doubts.expected_error(self.structure, settings.kinds)
+        return error_size(self.sharp.expected_error(settings.kinds)) <= error_size(by_codes)
 
     def _density(self, wave_vectors: Array) -> Array:
         """ρ(Q,u) as of `Structure.density`, kept for the last plane: it is the same at all temperatures."""
@@ -197,11 +187,24 @@ class Foreseen:
 
 
 @numpy_alone()
-def foresee(crystals: Sequence[Crystal], kinds: Sequence[str] = tuple(KINDS)) -> list[Foreseen]:
-    """What the models say of several crystals, in one batch; maps can be had of ``kinds`` only."""
+def foresee(crystals: Sequence[Crystal], kinds: Sequence[str] = tuple(KINDS), road: str = "auto") -> list[Foreseen]:
+    """What the models say of several crystals, by codes in one batch; maps can be had of ``kinds`` only.
+
+    Raises
+    ------
+    DataError
+        A road that is none.
+    """
+    if road not in ROADS:
+        raise DataError(f"road is {road!r}; expected one of {', '.join(ROADS)}")
     model = shipped_model()
-    structures = model([crystal.natural() for crystal in crystals], kinds)
-    return [Foreseen(crystal, known, model) for crystal, known in zip(crystals, structures, strict=True)]
+    if road == "code":
+        structures = model([crystal.natural() for crystal in crystals], kinds)
+        return [Foreseen(crystal, road, known, model) for crystal, known in zip(crystals, structures, strict=True)]
+    from inscape.simulation import Predicted  # lattice dynamics takes a second to load
+
+    found = [Predicted.of(crystal, kinds=kinds) for crystal in crystals]
+    return [Foreseen(known.crystal, road, known.density, model, known) for known in found]
 
 
 def _check_reach(settings: SpectraSettings) -> None:
@@ -215,12 +218,12 @@ def _prediction(
     structure: Structure,
     model: StructureModel,
     settings: SpectraSettings,
-    density: Callable[[Array], Array] | None = None,
+    density: Callable[[Array], Array],
 ) -> Prediction:
-    """All that is asked for of one crystal; ``density`` in place of that of the structure."""
+    """All that is asked for of one crystal by codes; ``density`` is that of the structure."""
     kinds = settings.kinds
     energy_edges = uniform_edges(settings.emax or default_top(structure.partial_dos), settings.de, name="energy")
-    spectra = _Spectra(crystal, structure, energy_edges, settings.temperature, density or structure.density)
+    spectra = _Spectra(crystal, structure, energy_edges, settings.temperature, density)
     powder = spectra.powder(settings.q_edges) if "powder" in kinds else {}
     seen = settings.observation.spectra(
         spectra.one_phonon,

@@ -31,6 +31,9 @@ Value = str | float | int
 PER_MEV = "1/meV"
 PER_BARN = "barn sr⁻¹ meV⁻¹ per atom"
 
+BY_CODES = "direct"
+"""Engine of spectra that are decoded from codes."""
+
 HELD = "what holds the density of states, smoothed by 1 meV, in nine bins out of ten"
 
 VARIABLES = {
@@ -387,7 +390,7 @@ def make_prediction(
     crystal_incoherent: Array | None = None,
     seen: xr.Dataset | None = None,
     codes: Mapping[str, Array] | None = None,
-    engine: str = "direct",
+    engine: str = BY_CODES,
     novelty: float = np.nan,
     novelty_threshold: float = np.nan,
     weights: Mapping[str, str] | None = None,

@@ -13,7 +13,7 @@ from inscape.errors import DataError
 from inscape.evaluation.records import Truth, plane_of, powder_of
 from inscape.evaluation.rendered import Foretold
 from inscape.prediction import error_size
-from inscape.results import KINDS
+from inscape.results import BY_CODES, KINDS
 from inscape.simulation.direct import ENGINE
 from inscape.structure_model import Structure, StructureModel, shipped_model
 from inscape.structure_model.doubts import Doubts, Judged
@@ -40,7 +40,7 @@ class Outcome:
     @classmethod
     def by_codes(cls, truth: Truth, structure: Structure, model: StructureModel) -> Outcome:
         """What a model of codes says."""
-        return cls("direct", structure, model.doubts, powder_of(truth, structure), plane_of(truth, structure))
+        return cls(BY_CODES, structure, model.doubts, powder_of(truth, structure), plane_of(truth, structure))
 
     @classmethod
     def by_force_constants(cls, foretold: Foretold, model: ForceConstantModel) -> Outcome:

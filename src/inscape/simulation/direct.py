@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from functools import partial
+from functools import cached_property, partial
 from typing import cast
 
 import numpy as np
@@ -75,6 +75,7 @@ class Predicted:
         """Of the crystal; above 1 foreign."""
         return self.density.novelty
 
+    @cached_property
     def best(self) -> Computed:
         """Force constants of the best network, the first."""
         return self._computed(self.found.tensors)
@@ -126,7 +127,7 @@ class Predicted:
         uncertainty
             Give standard errors of maps: those of the other networks are rendered, too, which takes as long for each.
         """
-        found = spectra_of(self.best(), settings)
+        found = spectra_of(self.best, settings)
         return with_uncertainties(found, self._map_errors(found, settings)) if uncertainty else found
 
     def _map_errors(self, found: Prediction, settings: SpectraSettings) -> dict[str, Array]:
@@ -141,7 +142,7 @@ class Predicted:
         alike = replace(settings, kinds=kinds, emax=top, instrument=None, ei=None, ef=None, multiphonon=False)
         seen = settings.observation
         as_found = seen.instrument is None and not seen.has_many  # the maps of the first network are there
-        maps = [found.dataset] if as_found else [spectra_of(self.best(), alike).dataset]
+        maps = [found.dataset] if as_found else [spectra_of(self.best, alike).dataset]
         maps += [spectra_of(self._computed(tensors), alike).dataset for tensors in self.found.members[1:]]
         spread = {kind: np.std([one[kind].values for one in maps], axis=0, ddof=1) for kind in kinds}
         return {kind: scale.get(kind, 1.0) * values for kind, values in spread.items()}
@@ -183,4 +184,4 @@ def predicted_force_constants(crystal: Crystal) -> Computed:
     StructureError
         An element that the model does not know.
     """
-    return Predicted.of(crystal).best()
+    return Predicted.of(crystal).best

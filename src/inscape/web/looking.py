@@ -14,12 +14,13 @@ from xarray import load_dataset
 from inscape.errors import DataError
 from inscape.measured import check_measured
 from inscape.redrawing import redraw
-from inscape.results import Prediction
+from inscape.results import BY_CODES, Prediction
+from inscape.simulation.direct import ENGINE
 from inscape.spectra import whole_powder
 from inscape.structures import Crystal
 from inscape.web.cells import cell_view
 from inscape.web.reproduce import file_name, reproduce
-from inscape.web.requests import Settings, Simulation, View, kinds_of
+from inscape.web.requests import Foresight, Settings, Simulation, View, kinds_of
 from inscape.web.service import Service
 from inscape.web.store import Record
 
@@ -28,18 +29,16 @@ if TYPE_CHECKING:
 
 Identifier = Annotated[str, Path(max_length=64)]
 
-NOTES: dict[str, tuple[str, ...]] = {
-    "prediction": (
-        "Temperature: the Bose factor is exact, and so, for the predicted densities of states, is the Debye–Waller "
-        "factor of the incoherent part, atom by atom. Interference between atoms is as at 10 K.",
-    ),
-    "simulation": (
-        "Temperature: the Bose factor is exact, bin by bin. Debye–Waller factors follow the densities of states of the "
-        "atoms, each bin that of the atoms that move at its energy; directions are averaged. At the temperature of the "
-        "simulation all is exact.",
-    ),
-}  # fmt: skip
-"""How far other temperatures are exact, by the kind of result."""
+OF_CODES = (
+    "Temperature: the Bose factor is exact, and so, for the predicted densities of states, is the Debye–Waller factor "
+    "of the incoherent part, atom by atom. Interference between atoms is as at 10 K."
+)
+OF_FORCE_CONSTANTS = "Temperature: all factors are exact for the predicted force constants."
+REDRAWN_MAP = (
+    "Temperature: the Bose factor is exact, bin by bin. Debye–Waller factors follow the densities of states of the "
+    "atoms, each bin that of the atoms that move at its energy; directions are averaged. At the temperature of the "
+    "simulation all is exact."
+)
 
 REDRAWN = {"temperature", "kinds", "instrument", "ei", "ef", "multiphonon"}
 """Arguments with which a simulation can be looked at anew."""
@@ -79,6 +78,8 @@ class LookedAt:
 
     def facts(self) -> dict[str, Any]:
         """All but the spectra, for an answer."""
+        road = {"road": self.settings.road} if isinstance(self.settings, Foresight) else {}
+        arguments = {**self.settings.arguments(), **road}
         return {
             "id": self.record.id,
             "kind": self.record.kind,
@@ -87,7 +88,7 @@ class LookedAt:
             "settings": self.settings.model_dump(),
             "cell": cell_view(self.crystal),
             "notes": list(self.notes),
-            "reproduce": reproduce(self.verb, self.file, self.settings.settings(), self.settings.arguments()),
+            "reproduce": reproduce(self.verb, self.file, self.settings.settings(), arguments),
         }
 
 
@@ -103,19 +104,26 @@ async def look_at(service: Service, identifier: str, view: View) -> LookedAt:
     """
     record = await asyncio.to_thread(service.record, identifier, "prediction", "simulation")
     crystal = Crystal.from_cell(**record.request["cell"])
-    kind = Settings if record.kind == "prediction" else Simulation
+    kind = Foresight if record.kind == "prediction" else Simulation
     settings = kind(**record.request["settings"]).changed(view)
     if view.variables and "kinds" not in view.model_fields_set:
         settings.kinds = kinds_of(view.variables)
-    notes = NOTES[record.kind]
-    if record.kind == "simulation":
+    if isinstance(settings, Foresight):
+        known = await service.predictor.recall(record.id, crystal, settings.road)
+        prediction = await asyncio.to_thread(known.spectra, **settings.arguments())
+    else:
         prediction = await asyncio.to_thread(_redrawn, record, crystal, settings, view)
-        return LookedAt(record, crystal, settings, prediction, notes)
-    known = await service.predictor.recall(record.id, crystal)
-    prediction = await asyncio.to_thread(known.spectra, **settings.arguments())
-    if prediction.dataset.attrs["weights"] != record.request["weights"]:
-        notes = (*notes, "Made again by newer models than at first: numbers differ from those first shown.")
-    return LookedAt(record, crystal, settings, prediction, notes)
+    notes = [exactness(prediction)]
+    made, at_first = prediction.dataset.attrs["weights"], record.request.get("weights")
+    if at_first not in {None, made} and "road" not in view.model_fields_set:
+        notes.append("Made again by newer models than at first: numbers differ from those first shown.")
+    return LookedAt(record, crystal, settings, prediction, tuple(notes))
+
+
+def exactness(prediction: Prediction) -> str:
+    """How far other temperatures are exact."""
+    known = {BY_CODES: OF_CODES, ENGINE: OF_FORCE_CONSTANTS}
+    return known.get(prediction.dataset.attrs["engine"], REDRAWN_MAP)
 
 
 def _redrawn(record: Record, crystal: Crystal, settings: Settings, view: View) -> Prediction:
@@ -123,7 +131,7 @@ def _redrawn(record: Record, crystal: Crystal, settings: Settings, view: View) -
     given = view.arguments()
     own = Simulation(**record.request["settings"]).arguments()
     names = {"order": "multiphonon"}
-    changed = {names.get(name, name) for name in view.settings()}
+    changed = {names.get(name, name) for name in view.settings()} - {"road"}
     if fixed := [name for name in changed - REDRAWN if given[name] != own[name]]:
         raise DataError(
             f"{', '.join(sorted(fixed))} of a simulation cannot be changed afterwards: simulate again, forces are kept"

@@ -9,7 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 
 from inscape.errors import InscapeError, StructureError
-from inscape.prediction import Foreseen, foresee
+from inscape.prediction import ROADS, Foreseen, foresee
 from inscape.structure_model import shipped_model
 from inscape.structures import Crystal
 
@@ -24,9 +24,9 @@ class Predictor:
     """The models, in one thread of their own."""
 
     def __init__(self) -> None:
-        self._waiting: asyncio.Queue[tuple[Crystal, asyncio.Future[Foreseen]]] = asyncio.Queue()
+        self._waiting: asyncio.Queue[tuple[Crystal, str, asyncio.Future[Foreseen]]] = asyncio.Queue()
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="models")
-        self._known: OrderedDict[str, Foreseen] = OrderedDict()
+        self._known: OrderedDict[tuple[str, str], Foreseen] = OrderedDict()
         self._task: asyncio.Task[None] | None = None
 
     async def start(self, *, preload: bool) -> None:
@@ -43,8 +43,8 @@ class Predictor:
                 await self._task
         self._thread.shutdown(cancel_futures=True)
 
-    async def foresee(self, crystal: Crystal) -> Foreseen:
-        """What the models say of a crystal.
+    async def foresee(self, crystal: Crystal, road: str) -> Foreseen:
+        """What the models say of a crystal, by a road.
 
         Raises
         ------
@@ -52,20 +52,20 @@ class Predictor:
             The models cannot be asked about it.
         """
         future: asyncio.Future[Foreseen] = asyncio.get_running_loop().create_future()
-        await self._waiting.put((crystal, future))
+        await self._waiting.put((crystal, road, future))
         return await future
 
-    async def recall(self, identifier: str, crystal: Crystal) -> Foreseen:
+    async def recall(self, identifier: str, crystal: Crystal, road: str) -> Foreseen:
         """The same of the crystal of a result, from memory if it is still there."""
-        if (found := self._known.get(identifier)) is None:
-            found = await self.foresee(crystal)
+        if (found := self._known.get((identifier, road))) is None:
+            found = await self.foresee(crystal, road)
         self.remember(identifier, found)
         return found
 
     def remember(self, identifier: str, known: Foreseen) -> None:
         """Keep what was said of the crystal of a result; the least used is forgotten."""
-        self._known[identifier] = known
-        self._known.move_to_end(identifier)
+        self._known[identifier, known.road] = known
+        self._known.move_to_end((identifier, known.road))
         while len(self._known) > REMEMBERED:
             self._known.popitem(last=False)
 
@@ -74,24 +74,28 @@ class Predictor:
             batch = [await self._waiting.get()]
             while len(batch) < BATCH and not self._waiting.empty():
                 batch.append(self._waiting.get_nowait())
-            crystals = [crystal for crystal, future in batch]
             loop = asyncio.get_running_loop()
-            found = await loop.run_in_executor(self._thread, _foresee_each, crystals)
-            for (_, future), outcome in zip(batch, found, strict=True):
-                if future.cancelled():
-                    continue
-                if isinstance(outcome, Exception):
-                    future.set_exception(outcome)
-                else:
-                    future.set_result(outcome)
+            for road in ROADS:
+                asked = [(crystal, future) for crystal, wanted, future in batch if wanted == road]
+                crystals = [crystal for crystal, _ in asked]
+                found = await loop.run_in_executor(self._thread, _foresee_each, crystals, road)
+                for (_, future), outcome in zip(asked, found, strict=True):
+                    if future.cancelled():
+                        continue
+                    if isinstance(outcome, Exception):
+                        future.set_exception(outcome)
+                    else:
+                        future.set_result(outcome)
 
 
-def _foresee_each(crystals: Sequence[Crystal]) -> list[Foreseen | Exception]:
+def _foresee_each(crystals: Sequence[Crystal], road: str) -> list[Foreseen | Exception]:
     """What the models say of a batch; if one crystal spoils it, one by one."""
+    if not crystals:
+        return []
     try:
-        return list(foresee(crystals))
+        return list(foresee(crystals, road=road))
     except Exception as error:  # whatever it is, the others must have their answer
         if len(crystals) == 1:
             known = isinstance(error, InscapeError)
             return [error if known else StructureError(f"the models cannot be asked about it: {type(error).__name__}")]
-    return [outcome for crystal in crystals for outcome in _foresee_each([crystal])]
+    return [outcome for crystal in crystals for outcome in _foresee_each([crystal], road)]

@@ -8,7 +8,7 @@ from typing import Any
 FLAGS = {
     "temperature": "--temperature", "plane": "--plane", "emax": "--emax", "de": "--de", "qmax": "--qmax", "dq": "--dq",
     "instrument": "--instrument", "ei": "--ei", "ef": "--ef", "order": "--order", "engine": "--engine",
-    "length": "--length",
+    "length": "--length", "road": "--road",
 }  # fmt: skip
 """Settings that are options of the command line."""
 

@@ -15,6 +15,7 @@ from inscape.web.options import ServiceOptions
 from inscape.web.problems import Refused
 
 Kind = Literal["dos", "powder", "crystal"]
+Road = Literal["auto", "force-constants", "code"]
 Finite = Annotated[float, Field(allow_inf_nan=False)]
 
 
@@ -62,7 +63,7 @@ class Structure(Strict):
 
 
 class Settings(Strict):
-    """Which spectra, on which grids, and how the crystal is looked at: those of `inscape.predict`.
+    """Which spectra, on which grids, and how the crystal is looked at: those that predictions and simulations share.
 
     Planes and isotopes are written as on the command line: ``HK0`` or ``1 0 0; 0 1 0``, ``H=D``, ``Li=7Li``.
     """
@@ -82,7 +83,7 @@ class Settings(Strict):
     isotopes: Annotated[list[Annotated[str, Field(max_length=50)]], Field(max_length=50)] = []
 
     def arguments(self) -> dict[str, Any]:
-        """Arguments of `inscape.predict` and `inscape.simulate`."""
+        """Arguments of `inscape.predict` and `inscape.simulate` alike."""
         return {
             **self.model_dump(include=PLAIN),
             "kinds": tuple(self.kinds),
@@ -99,8 +100,9 @@ class Settings(Strict):
             crystal.with_isotopes(arguments["isotopes"])
 
     def changed(self, other: Settings) -> Self:
-        """These settings with those of the other that were given."""
-        return type(self)(**{**self.settings(), **other.settings()})
+        """These settings with those of the other that were given; a simulation has no road."""
+        given = {name: value for name, value in other.settings().items() if name in type(self).model_fields}
+        return type(self)(**{**self.settings(), **given})
 
     def settings(self) -> dict[str, Any]:
         """The settings that were given, for JSON."""
@@ -111,7 +113,13 @@ PLAIN = {"temperature", "emax", "de", "qmax", "dq", "instrument", "ei", "ef"}
 """Settings that are arguments of the same name and value."""
 
 
-class PredictRequest(Settings):
+class Foresight(Settings):
+    """Settings of `inscape.predict`."""
+
+    road: Road = "auto"
+
+
+class PredictRequest(Foresight):
     """A structure, and what to predict of it."""
 
     structure: Structure
@@ -129,7 +137,7 @@ class Simulation(Settings):
         return {**super().arguments(), "engine": self.engine, "length": self.length, "relax": self.relax}
 
 
-SETTINGS = set(Simulation.model_fields)
+SETTINGS = {*Foresight.model_fields, *Simulation.model_fields}
 """Keys of requests that are settings; others say what is sent and how."""
 
 
@@ -139,7 +147,7 @@ class SimulateRequest(Simulation):
     structure: Structure
 
 
-class View(Settings):
+class View(Foresight):
     """Settings to look at a result with, and what of it to send."""
 
     variables: Annotated[list[str], Field(max_length=50)] = []

@@ -10,16 +10,16 @@ from pydantic import BaseModel, Field
 
 from inscape.errors import InscapeError
 from inscape.web.arrays import Form
-from inscape.web.looking import NOTES, LookedAt
+from inscape.web.looking import LookedAt, exactness
 from inscape.web.problems import PROBLEMS, Problem, Refused, problem_of
-from inscape.web.requests import PredictRequest, Settings, Structure
+from inscape.web.requests import Foresight, PredictRequest, Structure
 from inscape.web.service import Running, Service
 from inscape.web.views import Result, as_json, result_view
 
 router = APIRouter(prefix="/api/v1", tags=["spectra"], responses=PROBLEMS)
 
 
-class ManyRequest(Settings):
+class ManyRequest(Foresight):
     """Structures, and what to predict of all of them."""
 
     structures: Annotated[list[Structure], Field(min_length=1)]
@@ -80,14 +80,14 @@ async def predict_many(request: ManyRequest, service: Running) -> Many:
     return many
 
 
-async def _predicted(service: Service, structure: Structure, settings: Settings) -> LookedAt:
+async def _predicted(service: Service, structure: Structure, settings: Foresight) -> LookedAt:
     """The prediction of one structure, remembered."""
     settings.check()
     crystal = await asyncio.to_thread(structure.crystal, service.options)
-    known = await service.predictor.foresee(crystal)
+    known = await service.predictor.foresee(crystal, settings.road)
     prediction = await asyncio.to_thread(known.spectra, **settings.arguments())
     weights = prediction.dataset.attrs["weights"]
     kept = {**structure.kept(crystal), "settings": settings.settings(), "weights": weights}
     record = await asyncio.to_thread(service.store.add, "prediction", kept)
     service.predictor.remember(record.id, known)
-    return LookedAt(record, crystal, Settings(**settings.settings()), prediction, NOTES["prediction"])
+    return LookedAt(record, crystal, Foresight(**settings.settings()), prediction, (exactness(prediction),))

@@ -3,6 +3,7 @@ import { byId, fillSelect } from "./dom.js";
 
 const DEFAULT_TEMPERATURE = 300;
 const KINEMATICS = "kinematics";
+const ROADS = [["auto", "the better of both"], ["force-constants", "force constants: sharp"], ["code", "codes: fastest"]];
 
 let instruments = [];
 
@@ -20,6 +21,7 @@ function showEnergyField() {
 export function startLook(about, changed) {
   instruments = about.instruments;
   const names = instruments.map(({ name, geometry }) => [name, `${name} (${geometry ?? "any"})`]);
+  fillSelect(byId("road"), ROADS);
   fillSelect(byId("instrument"), [["", "none: all of S(|Q|, E)"], [KINEMATICS, "any: kinematic limits of Eᵢ"], ...names]);
   byId("instrument").addEventListener("change", showEnergyField);
   const slider = byId("temperature");
@@ -37,6 +39,7 @@ export function startLook(about, changed) {
     event.preventDefault();
     const name = byId("instrument").value;
     changed({
+      road: byId("road-field").hidden ? null : byId("road").value,
       instrument: name === KINEMATICS ? null : name || null,
       ei: byId("ei-field").hidden ? null : byId("ei").value || null,
       multiphonon: byId("multiphonon").checked ? "true" : null,
@@ -46,7 +49,9 @@ export function startLook(about, changed) {
 }
 
 // Let the controls show the settings of a result.
-export function showLook(options, settings) {
+export function showLook(options, settings, kind) {
+  byId("road-field").hidden = kind !== "prediction";
+  byId("road").value = options.road ?? settings.road ?? "auto";
   const temperature = options.temperature ?? settings.temperature ?? DEFAULT_TEMPERATURE;
   byId("temperature").value = byId("temperature-number").value = temperature;
   const name = options.instrument ?? settings.instrument;

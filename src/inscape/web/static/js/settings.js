@@ -1,6 +1,6 @@
 // How a result is looked at, as the address of the view keeps it and as the API takes it.
 
-const KEYS = ["temperature", "instrument", "ei", "multiphonon", "isotopes", "plane"];
+const KEYS = ["road", "temperature", "instrument", "ei", "multiphonon", "isotopes", "plane"];
 
 export const isotopesOf = (text) => (text ?? "").split(",").map((part) => part.trim()).filter(Boolean);
 

@@ -156,9 +156,12 @@ async function layBeside(id) {
 function start(about) {
   if (started) return;
   started = true;
+  const modes = () => JSON.stringify([settings().road, settings().isotopes]); // what modes depend on, and all with them
   const changed = (options) => {
+    const before = modes();
     setOptions(options);
-    redraw();
+    if (modes() === before) redraw();
+    else attempt(byId("look-error"), () => open(place, about));
   };
   powderColours = colourControls(byId("powder-colours"), "powder", () => drawPowderMap());
   startStructure(about);
@@ -209,7 +212,7 @@ export async function open(next, about) {
   byId("result").hidden = byId("cell-card").hidden = false;
   showFacts(result);
   showTrust(result);
-  showLook(place.options, result.settings);
+  showLook(place.options, result.settings, result.kind);
   byId("exactness").textContent = result.notes.join(" ");
   showDownloads(result, settings());
   keepRecent(result.id, `${result.summary.formula}, ${result.kind} of ${result.name}`);
