@@ -11,6 +11,7 @@ from contextlib import suppress
 from inscape.errors import InscapeError, StructureError
 from inscape.prediction import ROADS, Foreseen, foresee
 from inscape.structure_model import shipped_model
+from inscape.structure_model.force_constants import shipped_force_constant_model
 from inscape.structures import Crystal
 
 BATCH = 32
@@ -32,7 +33,8 @@ class Predictor:
     async def start(self, *, preload: bool) -> None:
         """Begin to serve; the models are loaded now, or when the first crystal comes."""
         if preload:
-            self._thread.submit(shipped_model)
+            for load in (shipped_model, shipped_force_constant_model):
+                self._thread.submit(load)
         self._task = asyncio.create_task(self._serve())
 
     async def stop(self) -> None:
