@@ -108,7 +108,7 @@ def by_code(crystal: Crystal) -> Found:
 def in_one_pass(crystal: Crystal) -> Found:
     """Force constants in one pass."""
     force_constants = predicted_force_constants(crystal).force_constants
-    return Found(spectrum(force_constants, MODEL_MESH), lambda truth: maps_of(force_constants, truth))
+    return Found(spectrum(force_constants, MODEL_MESH, spread=True), lambda truth: maps_of(force_constants, truth))
 
 
 def by_reference(weights: str) -> Road:
@@ -134,9 +134,9 @@ def by_displacements(name: str, library: Library, cache: str) -> Road:
     return road
 
 
-def spectrum(force_constants: ForceConstants, spacing: float) -> np.ndarray:
-    """Partial densities of states on the native grid, of modes on a mesh of that spacing, 1/Å."""
-    return density_of_states(modes_on_mesh(force_constants, spacing), native_energy_edges())[0]
+def spectrum(force_constants: ForceConstants, spacing: float, *, spread: bool = False) -> np.ndarray:
+    """Partial densities of states on the native grid, of modes on a mesh of that spacing, 1/Å, spread over it if so."""
+    return density_of_states(modes_on_mesh(force_constants, spacing, spread=spread), native_energy_edges())[0]
 
 
 def maps_of(force_constants: ForceConstants, truth: Truth) -> tuple[np.ndarray, np.ndarray]:

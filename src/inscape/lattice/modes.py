@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
@@ -13,6 +13,7 @@ from phonopy.physical_units import get_physical_units
 
 from inscape.lattice.force_constants import ForceConstants
 from inscape.lattice.inversion import diagonalised
+from inscape.lattice.spreads import energy_spreads
 from inscape.structures import Crystal, averaged_tensors
 from inscape.threads import shares, side_by_side
 from inscape.units import THZ, signed_energies
@@ -44,6 +45,9 @@ class Modes:
     rotations, permutations
         Operations, shape (n, 3, 3) Cartesian and (n, n_atoms), over which a sum over an irreducible mesh has to be
         averaged: operation R moves atom ``permutations[n, d]`` onto atom d. The identity alone otherwise.
+    spreads
+        How much the energy of each mode varies over the cell of the mesh around its wave vector, shape
+        (n_q, 3 n_atoms), meV, if that was asked for: spectra take it as a width.
     """
 
     crystal: Crystal
@@ -53,6 +57,7 @@ class Modes:
     polarisations: NDArray[np.complex128]
     rotations: NDArray[np.float64]
     permutations: NDArray[np.int64]
+    spreads: NDArray[np.float64] | None = None
 
     def average_over_atoms(self, values: NDArray[np.float64]) -> NDArray[np.float64]:
         """Average a scalar of each atom, first axis (n_atoms,), over the operations."""
@@ -113,7 +118,7 @@ def mesh_spacing(crystal: Crystal) -> float:
     return FINE_MESH if crystal.n_atoms <= FINE_ATOMS else COARSE_MESH
 
 
-def modes_on_mesh(force_constants: ForceConstants, spacing: float) -> Modes:
+def modes_on_mesh(force_constants: ForceConstants, spacing: float, *, spread: bool = False) -> Modes:
     """Phonon modes on the irreducible part of a Γ-centred mesh.
 
     The cell of the mesh around Γ is sampled at the eight points at a quarter of its edges (four, by time reversal)
@@ -123,17 +128,31 @@ def modes_on_mesh(force_constants: ForceConstants, spacing: float) -> Modes:
     ----------
     spacing
         Largest distance between neighbouring mesh points along a reciprocal-lattice vector, 1/Å.
+    spread
+        Say how much energies vary between the points, ``Modes.spreads``.
     """
     crystal = force_constants.crystal
     mesh = np.maximum(1, np.ceil(np.linalg.norm(crystal.reciprocal, axis=1) / spacing).astype(int))
     turns, rotations, permutations = crystal.operations
     points_of_mesh: Any = spglib.get_stabilized_reciprocal_mesh(mesh, turns)
     mapping, grid = points_of_mesh
-    points, counts = np.unique(mapping, return_counts=True)
+    points, point, counts = np.unique(mapping, return_inverse=True, return_counts=True)
     q = grid[points] / mesh
     at_gamma = np.all(grid[points] == 0, axis=1)
     quarters = np.array([[1, 1, 1], [1, 1, -1], [1, -1, 1], [-1, 1, 1]]) / (4.0 * mesh)
     q = np.concatenate([q[~at_gamma], quarters])
     weights = np.concatenate([counts[~at_gamma], np.full(4, counts[at_gamma].sum() / 4)])
     modes = modes_at(force_constants, q, weights / weights.sum())
-    return Modes(crystal, modes.q, modes.weights, modes.energies, modes.polarisations, rotations, permutations)
+    found = replace(modes, rotations=rotations, permutations=permutations)
+    if not spread:
+        return found
+    at_points = np.empty((len(points), modes.energies.shape[1]))
+    at_points[~at_gamma], at_points[at_gamma] = modes.energies[:-4], modes.energies[-4:].mean(axis=0)
+    place = np.empty(mesh, dtype=np.int64)
+    place[tuple((grid % mesh).T)] = point.reshape(-1)
+    middle = np.concatenate([grid[points][~at_gamma], np.zeros((4, 3), dtype=grid.dtype)])
+    before, after = (
+        np.stack([at_points[place[tuple(((middle + way * step) % mesh).T)]] for step in np.eye(3, dtype=int)])
+        for way in (-1, 1)
+    )
+    return replace(found, spreads=energy_spreads(modes.energies, before, after))

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from inscape.scattering.dos import SMALLEST_ENERGY
 from inscape.scattering.lengths import ScatteringLengths
 from inscape.scattering.products import block_bytes, products
+from inscape.scattering.spreading import Spreading
 from inscape.units import FM2_PER_BARN, HBAR2_2U
 
 if TYPE_CHECKING:
@@ -86,10 +87,13 @@ def add_spectra(
         Bin edges, shape (n_energy + 1,), meV.
     """
     n_energy = len(energy_edges) - 1
+    spreading = Spreading.of(modes, energy_edges)
+    contents = np.zeros((spreading.n_steps, *spectra.shape)) if spreading.n_steps > 1 else spectra[None]
     bins = np.searchsorted(energy_edges, modes.energies, side="right") - 1
     outside = (bins < 0) | (bins >= n_energy)
     bins[outside] = 0
-    flat = spectra.reshape(-1)
+    bins += spreading.steps * spectra.size
+    flat = contents.reshape(-1)
     order = np.argsort(index, kind="stable")
     polarisations = modes.polarisations.astype(np.complex64)
     block = max(1, block_bytes() // (8 * modes.energies.shape[1]))
@@ -99,6 +103,8 @@ def add_spectra(
         intensity[outside[index[part]]] = 0
         where = rows[part, None] * n_energy + bins[index[part]]
         np.add.at(flat, where.ravel(), intensity.ravel().astype(float))
+    if spreading.n_steps > 1:
+        spectra += spreading.sum(contents)
 
 
 def _intensities(

@@ -9,7 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from inscape.scattering.lengths import ScatteringLengths, Weights, scattering_lengths
-from inscape.spectra import IMAGINARY_CUTOFF
+from inscape.scattering.spreading import Spreading, is_even
+from inscape.spectra import IMAGINARY_CUTOFF, rebin, uniform_edges
 from inscape.units import HBAR2_2U, coth_half
 
 if TYPE_CHECKING:
@@ -17,6 +18,9 @@ if TYPE_CHECKING:
 
 SMALLEST_ENERGY = 0.05
 """Modes below this energy, meV, leave scattering and displacements, where they would be divided by."""
+
+FINE_STEP = 0.25
+"""Width of the bins on which modes are spread where those asked for differ in width, meV."""
 
 Array = NDArray[np.floating]
 
@@ -81,7 +85,8 @@ def density_of_states(modes: Modes, edges: Array, *, weights: Weights = "none") 
     modes
         Modes on a mesh.
     edges
-        Energy bin edges, shape (n_energy + 1,), meV; they must reach the highest mode.
+        Energy bin edges, shape (n_energy + 1,), meV; they must reach the highest mode. Modes with spreads are Gaussians
+        on bins of one width, and gathered from finer ones in others.
     weights
         Cross section that multiplies the share of each atom, with the inverse of its mass: see `neutron_weights`.
 
@@ -94,13 +99,22 @@ def density_of_states(modes: Modes, edges: Array, *, weights: Weights = "none") 
         weight of the atom.
     """
     n_atoms, n_energy = modes.crystal.n_atoms, len(edges) - 1
+    if modes.spreads is not None and not is_even(edges):
+        top = min(float(edges[-1]), 1.1 * float(modes.energies.max()) + FINE_STEP)
+        fine = uniform_edges(top, FINE_STEP, name="energy")
+        partial, lost = density_of_states(modes, fine, weights=weights)
+        return rebin(partial, fine, edges), lost
+    spreading = Spreading.of(modes, edges)
+    n_steps = spreading.n_steps
     weight = (np.sum(np.abs(modes.polarisations) ** 2, axis=-1) * modes.weights[:, None, None]).reshape(-1, n_atoms)
     flat = modes.energies.ravel()
     real = flat >= 0
     shown = real & (flat >= edges[0]) & (flat <= edges[-1])
     bins = np.minimum(np.searchsorted(edges, flat[shown], side="right") - 1, n_energy - 1)
-    places = bins[:, None] + n_energy * np.arange(n_atoms)
-    partial = np.bincount(places.ravel(), weight[shown].ravel(), n_atoms * n_energy).reshape(n_atoms, n_energy)
+    rows = n_atoms * spreading.steps.ravel()[shown, None] + np.arange(n_atoms)
+    places = bins[:, None] + n_energy * rows
+    contents = np.bincount(places.ravel(), weight[shown].ravel(), n_steps * n_atoms * n_energy).astype(float)
+    partial = spreading.sum(contents.reshape(n_steps, n_atoms, n_energy))
     imaginary = weight[~real].sum(axis=0)
     density, lost = modes.average_over_atoms(partial / np.diff(edges)), modes.average_over_atoms(imaginary)
     if weights == "none":

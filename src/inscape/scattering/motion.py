@@ -18,10 +18,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 from scipy.integrate import lebedev_rule
-from scipy.sparse import csr_array, vstack
+from scipy.sparse import csr_array, hstack, vstack
 
 from inscape.scattering.dos import SMALLEST_ENERGY
 from inscape.scattering.incoherent import energies_of_bins
+from inscape.scattering.spreading import Spreading
 from inscape.units import HBAR2_2U, bose, coth_half
 
 if TYPE_CHECKING:
@@ -86,7 +87,10 @@ def motion_of_modes(
         Take the mean over all directions for each direction: the isotropic approximation.
     """
     use = modes.energies > SMALLEST_ENERGY
+    spreading = Spreading.of(modes, energy_edges)
     spread, size = _spreading(modes.energies[use], energy_edges, temperature, step)
+    if spreading.n_steps > 1:
+        spread = _spread_bins(spread, size, spreading, spreading.steps[use])
     weights = np.broadcast_to(modes.weights[:, None], use.shape)[use][:, None, None]
     tensors = []
     for atom in range(modes.crystal.n_atoms):
@@ -179,6 +183,14 @@ def _spreading(energies: Array, energy_edges: Array, temperature: float, step: f
     density = (bose(energies, temperature) + 1) / energies / np.diff(energy_edges)[where]
     bins = csr_array((density, (where, n[inside])), shape=(len(energy_edges) - 1, len(n)))
     return vstack([grid, bins], format="csr"), size
+
+
+def _spread_bins(matrix: Any, n_grid: int, spreading: Spreading, steps: NDArray[np.intp]) -> Any:
+    """The matrix of `_spreading` with what goes to the bins spread by the width of each mode, on bins of one width."""
+    grid, bins = matrix[: n_grid + 1], matrix[n_grid + 1 :]
+    order = np.argsort(steps, kind="stable")
+    parts = [spreading.matrix(step).T @ bins[:, steps == step] for step in range(spreading.n_steps)]
+    return vstack([grid, hstack(parts, format="csr")[:, np.argsort(order)]], format="csr")
 
 
 def _along_directions(tensors: Array, *, isotropic: bool) -> tuple[Array, Array]:

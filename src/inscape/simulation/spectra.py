@@ -39,9 +39,9 @@ Array = NDArray[np.floating]
 WORST_IMAGINARY = 1e-3
 """Above this share of imaginary modes there is a warning."""
 
-MODEL_MESH = 0.16
-"""Largest distance between wave vectors of the mesh where a model predicted the force constants, 1/Å: on a finer one
-densities of states are no nearer to those of DFT."""
+MODEL_MESH = 0.2
+"""Largest distance between wave vectors of the mesh where a model predicted the force constants, 1/Å: with modes spread
+over the cells of the mesh, densities of states are no nearer to those of DFT on a finer one."""
 
 NAMED = 4
 """So many of the wave vectors where modes are imaginary are named in it; the file names all."""
@@ -67,7 +67,10 @@ def spectra_of(computed: Computed, settings: SpectraSettings) -> Prediction:
     if settings.isotopes:
         force_constants = force_constants.with_isotopes(settings.isotopes)
     crystal = force_constants.crystal
-    modes = modes_on_mesh(force_constants, MODEL_MESH if computed.model else mesh_spacing(crystal))
+    if computed.model:
+        modes = modes_on_mesh(force_constants, MODEL_MESH, spread=True)
+    else:
+        modes = modes_on_mesh(force_constants, mesh_spacing(crystal))
     imaginary = imaginary_modes(modes)
     top = settings.emax or max(1.1 * float(modes.energies.max()), 5.0)
     edges = uniform_edges(top, settings.de, name="energy")

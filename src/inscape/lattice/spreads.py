@@ -1,0 +1,36 @@
+"""How much the energy of a mode varies over the cell of a mesh that its wave vector stands for."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+SHARE_OF_ENERGY = 0.25
+"""Spreads are at most this share of the energy, so that nothing comes near 0, where it would be divided by."""
+
+
+def energy_spreads(
+    energies: NDArray[np.float64], before: NDArray[np.float64], after: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    """Standard deviation of the energies of modes over the cell of the mesh around a wave vector.
+
+    Along each vector of the mesh an energy is taken as the parabola through those of the two neighbours,
+    E(x) = E + b x + a x² with x from −½ to ½ over the cell, whose variance is b²/12 + a²/180; those of the three
+    vectors add. Modes are told apart by the order of their energies, as in linear interpolation on tetrahedra
+    (P. E. Blöchl, O. Jepsen and O. K. Andersen, Phys. Rev. B 49, 16223, 1994).
+
+    Parameters
+    ----------
+    energies
+        Of the modes at each wave vector, ascending, shape (n_q, n_modes), meV.
+    before, after
+        The same at the neighbours against and along each vector of the mesh, shape (3, n_q, n_modes).
+
+    Returns
+    -------
+    NDArray
+        Shape (n_q, n_modes), meV; 0 for imaginary modes.
+    """
+    slope, curvature = (after - before) / 2, (after + before) / 2 - energies
+    variance = np.sum(slope**2 / 12 + curvature**2 / 180, axis=0)
+    return np.asarray(np.minimum(np.sqrt(variance), SHARE_OF_ENERGY * np.maximum(energies, 0.0)))
