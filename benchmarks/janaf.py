@@ -114,7 +114,7 @@ def computed(entry: Entry, archives: Path, folder: Path, most: int) -> np.ndarra
     if work > most:
         return None
     results = (
-        inscape.predict(crystal, kinds=("dos",)),
+        inscape.predict(crystal, road="code", kinds=("dos",)),
         inscape.simulate(crystal, "sevennet-0", length=LENGTH, kinds=("dos",), cache=folder / "forces"),
         inscape.simulate(archive, kinds=("dos",)),
     )

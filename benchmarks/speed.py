@@ -2,7 +2,8 @@
 
     python benchmarks/speed.py [STRUCTURE]
 
-Prints medians over repeats; the machine's cores and load stand beside them, for absolute times mean little without.
+By the road that is taken unless told otherwise, and by codes. Prints medians over repeats; the machine's cores and load
+stand beside them, for absolute times mean little without.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from pathlib import Path
 from statistics import median
 
 STRUCTURE = Path(sys.argv[1] if len(sys.argv) > 1 else Path(__file__).parents[1] / "examples" / "quartz.cif")
+ROADS = ("auto", "code")
 IMPORTS = "import torch, scipy, spglib, ase, xarray"
 
 
@@ -31,35 +33,38 @@ def main() -> None:
     """Measure and print."""
     sys.stdout.write(f"{os.cpu_count()} cores, load {os.getloadavg()[0]:.1f}, structure {STRUCTURE.name}\n")
     with tempfile.TemporaryDirectory() as folder:
-        whole = [command("-m", "inscape.cli", "predict", str(STRUCTURE), "--output", folder) for _ in range(3)]
+        predict = ("-m", "inscape.cli", "predict", str(STRUCTURE), "--output", folder, "--road")
+        whole = {road: [command(*predict, road) for _ in range(3)] for road in ROADS}
     imports = [command("-c", IMPORTS) for _ in range(3)]
-    sys.stdout.write(f"cold start, whole command: {median(whole):.2f} s, of which imports {median(imports):.2f} s\n")
+    for road, times in whole.items():
+        sys.stdout.write(f"cold start, whole command, {road}: {median(times):.2f} s\n")
+    sys.stdout.write(f"of which imports {median(imports):.2f} s\n")
 
     from inscape.prediction import predict_many
     from inscape.structures import read_structure
 
     start = time.perf_counter()
     crystal = read_structure(STRUCTURE)
-    predict_many([crystal])
+    for road in ROADS:
+        predict_many([crystal], road=road)
     first = time.perf_counter() - start
     sys.stdout.write(f"first prediction in a process (imports and models loaded): {first:.2f} s\n")
-    for kinds in (("dos",), ("dos", "powder"), ("dos", "powder", "crystal")):
-        times = []
-        for _ in range(10):
+    for road in ROADS:
+        for kinds in (("dos",), ("dos", "powder"), ("dos", "powder", "crystal")):
+            times = []
+            for _ in range(10):
+                start = time.perf_counter()
+                predict_many([crystal], kinds=kinds, road=road)
+                times.append(time.perf_counter() - start)
+            sys.stdout.write(
+                f"one crystal of {crystal.n_atoms} atoms, {road}, {'+'.join(kinds)}: median {median(times):.3f} s\n"
+            )
+        for kinds in (("dos",), ("dos", "powder", "crystal")):
             start = time.perf_counter()
-            predict_many([crystal], kinds=kinds)
-            times.append(time.perf_counter() - start)
-        sys.stdout.write(f"one crystal of {crystal.n_atoms} atoms, {'+'.join(kinds)}: median {median(times):.3f} s\n")
-    start = time.perf_counter()
-    for _ in range(4):
-        predict_many([crystal] * 25)
-    rate = 100 / (time.perf_counter() - start)
-    sys.stdout.write(f"100 structures, all kinds, batches of 25: {rate:.1f} per second\n")
-    start = time.perf_counter()
-    for _ in range(4):
-        predict_many([crystal] * 50, kinds=("dos",))
-    rate = 200 / (time.perf_counter() - start)
-    sys.stdout.write(f"200 structures, density of states, batches of 50: {rate:.1f} per second\n")
+            for _ in range(4):
+                predict_many([crystal] * 25, kinds=kinds, road=road)
+            rate = 100 / (time.perf_counter() - start)
+            sys.stdout.write(f"100 structures, {road}, {'+'.join(kinds)}, batches of 25: {rate:.1f} per second\n")
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     sys.stdout.write(f"peak memory {peak:.0f} MiB\n")
 

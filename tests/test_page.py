@@ -196,9 +196,15 @@ def test_what_is_refused_is_told_in_the_words_of_the_service(page, address, text
     assert page.locator("#welcome").is_visible()
 
 
-def test_isotopes_that_need_force_constants_are_refused_with_the_reason(page):
+def test_isotopes_that_need_force_constants_are_refused_by_codes_with_the_reason(page):
     predicted(page)
+    sharp = drawn(page, "powder")
+    page.locator("#road").select_option("code")
+    page.locator("#look-form button").click()
+    page.locator("#result-facts dd", has_text=re.compile("^direct$")).wait_for()
+    page.wait_for_function("!document.querySelector('#exactness').innerText.includes('force constants')")
     before = drawn(page, "powder")
+    assert before.shape != sharp.shape or not np.allclose(before, sharp)
     page.locator("#isotopes").fill("O=18O")
     page.locator("#look-form button").click()
     page.locator("#look-error", has_text="force constants").wait_for()
