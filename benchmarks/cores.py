@@ -57,7 +57,7 @@ def main() -> None:
             print(f"| {words} | {cores} | " + " | ".join(f"{x:.3f}" for x in np.median(times, axis=0)) + " |")
     batch = [truth.crystal for truth in first]
     for kinds in (("dos",), tuple(KINDS)):
-        many = partial(predict_many, batch, kinds=kinds)
+        many = partial(predict_many, batch, kinds=kinds, road="code")
         many()
         for cores in CORES:
             rates = [len(batch) / on(cores, partial(seconds, many)) for _ in range(3)]

@@ -29,7 +29,6 @@ from pathlib import Path
 import psutil
 
 QUARTZ = (Path(__file__).parents[1] / "examples" / "quartz.cif").read_text()
-ROAD = "code"
 BATCH = 32
 
 
@@ -73,7 +72,7 @@ class Served:
 def crystal(number: int) -> dict:
     """A request: quartz with another lattice parameter each time."""
     text = QUARTZ.replace("4.916", f"{4.9 + 1e-5 * (number % 5000):.5f}")
-    return {"structure": {"text": text, "name": "quartz.cif"}, "road": ROAD}
+    return {"structure": {"text": text, "name": "quartz.cif"}}
 
 
 class Users:
@@ -114,10 +113,10 @@ import time, inscape
 from inscape.structures import parse_structure
 text = open("examples/quartz.cif").read()
 crystals = [parse_structure(text.replace("4.916", f"{{4.9 + 1e-5 * n:.5f}}")) for n in range({BATCH})]
-inscape.predict_many(crystals, road={ROAD!r})
+inscape.predict_many(crystals)
 began, count = time.perf_counter(), 0
 while time.perf_counter() - began < {seconds}:
-    inscape.predict_many(crystals, road={ROAD!r})
+    inscape.predict_many(crystals)
     count += {BATCH}
 print(count / (time.perf_counter() - began))
 """

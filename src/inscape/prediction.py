@@ -143,10 +143,12 @@ def error_size(errors: Mapping[str, float]) -> float:
 class Foreseen:
     """What the models say of a crystal: its spectra at any temperature, in any plane and instrument follow at once.
 
-    `foresee` makes one. ``sharp`` are its force constants, unless the road is that of codes.
+    `foresee` makes one, for spectra of ``kinds``, all by one road. ``sharp`` are its force constants, unless the road
+    is that of codes.
     """
 
     crystal: Crystal
+    kinds: tuple[str, ...]
     road: str
     structure: Structure
     model: StructureModel
@@ -173,8 +175,8 @@ class Foreseen:
             _check_reach(settings)
         except (StructureError, DataError):
             return True
-        by_codes = self.model.doubts.expected_error(self.structure, settings.kinds)
-        return error_size(self.sharp.expected_error(settings.kinds)) <= error_size(by_codes)
+        by_codes = self.model.doubts.expected_error(self.structure, self.kinds)
+        return error_size(self.sharp.expected_error(self.kinds)) <= error_size(by_codes)
 
     def _density(self, wave_vectors: Array) -> Array:
         """ρ(Q,u) as of `Structure.density`, kept for the last plane: it is the same at all temperatures."""
@@ -200,11 +202,12 @@ def foresee(crystals: Sequence[Crystal], kinds: Sequence[str] = tuple(KINDS), ro
     model = shipped_model()
     if road == "code":
         structures = model([crystal.natural() for crystal in crystals], kinds)
-        return [Foreseen(crystal, road, known, model) for crystal, known in zip(crystals, structures, strict=True)]
+        pairs = zip(crystals, structures, strict=True)
+        return [Foreseen(crystal, tuple(kinds), road, known, model) for crystal, known in pairs]
     from inscape.simulation import Predicted  # lattice dynamics takes a second to load
 
     found = [Predicted.of(crystal, kinds=kinds) for crystal in crystals]
-    return [Foreseen(known.crystal, road, known.density, model, known) for known in found]
+    return [Foreseen(known.crystal, tuple(kinds), road, known.density, model, known) for known in found]
 
 
 def _check_reach(settings: SpectraSettings) -> None:
