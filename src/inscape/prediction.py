@@ -206,7 +206,7 @@ def foresee(crystals: Sequence[Crystal], kinds: Sequence[str] = tuple(KINDS), ro
         return [Foreseen(crystal, tuple(kinds), road, known, model) for crystal, known in pairs]
     from inscape.simulation import Predicted  # lattice dynamics takes a second to load
 
-    found = [Predicted.of(crystal, kinds=kinds) for crystal in crystals]
+    found = side_by_side(partial(Predicted.of, crystal, kinds=kinds) for crystal in crystals)
     return [Foreseen(known.crystal, tuple(kinds), road, known.density, model, known) for known in found]
 
 

@@ -206,11 +206,8 @@ def _add_powder(
     rho = relative_density(truth.powder, true_own, native_energy_edges())
     coder = model.autoencoders["powder"]
     coded = model.decode_powder(coder.transform(rho.astype(np.float32).reshape(1, -1)))[0]
-    rows = {
-        "predicted": outcome.powder,
-        "predicted self part alone": truth.self_part(outcome.structure.partial_dos, q),
-        **_other_rows((from_true_dos.powder, coded), true_own, mean["powder"], near["powder"]),
-    }
+    own = truth.self_part(outcome.structure.partial_dos, q)
+    rows = _map_rows(outcome.powder, own, (from_true_dos.powder, coded), true_own, mean["powder"], near["powder"])
     for row, reduced in rows.items():
         found.add("powder", row, powder_record(truth, reduced))
 
@@ -230,24 +227,25 @@ def _add_plane(
     coded = from_true_dos.density(vectors, from_true_dos.encode(vectors[moduli < HIGH_Q], rho[moduli < HIGH_Q]))
     scale = moduli[:, None] ** 2
     densities = (from_true_dos.density(vectors), coded)
-    rows = {
-        "predicted": outcome.plane,
-        "predicted self part alone": truth.self_part(outcome.structure.partial_dos, moduli),
-        **_other_rows(densities, true_own, mean["plane"] * scale, near["plane"] * scale),
-    }
+    own = truth.self_part(outcome.structure.partial_dos, moduli)
+    rows = _map_rows(outcome.plane, own, densities, true_own, mean["plane"] * scale, near["plane"] * scale)
     for row, reduced in rows.items():
         found.add("crystal", row, plane_record(truth, reduced))
 
 
-def _other_rows(densities: tuple[Array, Array], true_own: Array, mean: Array, near: Array) -> dict[str, Array]:
-    """Reduced maps to compare predictions with.
+def _map_rows(
+    predicted: Array, own: Array, densities: tuple[Array, Array], true_own: Array, mean: Array, near: Array
+) -> dict[str, Array]:
+    """Reduced maps of a table's rows.
 
-    ``densities`` are ρ of the predicted code with the true density of states, and of the true code decoded;
-    ``true_own`` is the true self part.
+    ``own`` and ``true_own`` are the predicted and the true self part, ``densities`` ρ of the predicted code with the
+    true density of states, and of the true code decoded.
     """
     edges = native_energy_edges()
     from_true_dos, coded = densities
     return {
+        "predicted": predicted,
+        "predicted self part alone": own,
         "mean training spectrum": mean,
         "nearest composition": near,
         "predicted code, true density of states": from_relative_density(from_true_dos, true_own, edges),
