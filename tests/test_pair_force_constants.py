@@ -30,7 +30,7 @@ from inscape.lattice.dipoles import Dipoles, commensurate_points, dipole_matrice
 from inscape.library import Library
 from inscape.potentials import N_FEATURES, neighbours
 from inscape.potentials.nequix import CUTOFF
-from inscape.prediction import ROADS
+from inscape.prediction import ROADS, foresee
 from inscape.simulation import direct, predicted_force_constants
 from inscape.structure_model import shipped_model, train_structure
 from inscape.structure_model.charges import ChargeNetwork
@@ -337,6 +337,36 @@ def test_codes_are_the_same_by_every_road():
         for one in found:
             np.testing.assert_allclose(one[name], found[-1][name], atol=1e-4)
     assert all("code_crystal" not in one for one in found)
+
+
+def test_all_kinds_of_a_crystal_come_by_one_road(monkeypatch):
+    """By codes the density of states is worse and the map better by more: so they take both."""
+    both = {"dos_w1_meV": [0.1, 0, 0, 0], "powder_cut_cosine": [-3, 0, 0, 0]}
+    monkeypatch.setattr(shipped_model(), "doubts", Doubts(errors=both))
+    both = {"dos_w1_meV": [0, 0, 0, 0], "powder_cut_cosine": [-1, 0, 0, 0]}
+    monkeypatch.setattr(shipped_force_constant_model(), "doubts", Doubts(errors=both))
+    for kinds in (["dos"], ["powder"], ["dos", "powder"]):
+        assert predict(QUARTZ.atoms, kinds=kinds, de=2.0, dq=1.0).dataset.attrs["engine"] == "direct"
+    known = foresee([CRYSTAL])[0]
+    assert known.spectra(kinds=["dos"]).dataset.attrs["engine"] == "direct"
+    isotopes = {"O": 18}
+    assert known.spectra(kinds=["dos"], isotopes=isotopes).dataset.attrs["engine"] == "direct (force constants)"
+
+
+def test_an_early_end_changes_nothing_below_it():
+    options = {"road": "force-constants", "kinds": ["dos", "powder", "crystal"], "de": 1.0, "dq": 0.5}
+    short, long = (predict(QUARTZ.atoms, emax=top, **options).dataset for top in (40.0, 200.0))
+    for name in ("dos", "powder_coherent", "crystal", "crystal_incoherent"):
+        whole = long[name].values[..., : short.sizes["energy"]]
+        np.testing.assert_allclose(short[name].values, whole, atol=1e-3 * whole.max())
+
+
+@pytest.mark.parametrize("options", [{"temperature": 0.0}, {"qmax": 14.0}, {"emax": 3.0}, {"instrument": "TOSCA"}])
+def test_what_a_user_may_ask_of_force_constants(options):
+    found = predict(NACL.atoms, road="force-constants", de=1.0, dq=1.0, **options)
+    for name in found.dataset.data_vars:
+        if found.dataset[name].dtype.kind == "f" and not str(name).startswith("instrument"):
+            assert np.all(np.isfinite(found.dataset[name].values)), name
 
 
 def test_auto_takes_the_only_road_that_can(monkeypatch):

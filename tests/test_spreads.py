@@ -7,7 +7,7 @@ import pytest
 
 from crystals import NACL, QUARTZ, SILICON, force_constants_of
 from inscape.errors import GridError
-from inscape.lattice import modes_on_mesh
+from inscape.lattice import modes_at, modes_on_mesh
 from inscape.lattice.spreads import SHARE_OF_ENERGY, energy_spreads
 from inscape.scattering import (
     density_of_states,
@@ -15,8 +15,9 @@ from inscape.scattering import (
     phonon_orders,
     powder_map,
     scattering_lengths,
+    to_scattering,
 )
-from inscape.spectra import native_energy_edges, uniform_edges
+from inscape.spectra import centres, native_energy_edges, uniform_edges
 
 COARSE, FINE = 0.3, 0.1
 MATERIALS = pytest.mark.parametrize("material", [SILICON, NACL, QUARTZ], ids=lambda m: m.name)
@@ -80,6 +81,30 @@ def test_a_coarse_mesh_gives_the_powder_map_of_a_fine_one(material):
     true, rough, ours = (powder_map(constants, m, q_edges, edges, lengths, tensors, per_shell=2000) for m in modes)
     np.testing.assert_allclose(ours.sum(axis=1), rough.sum(axis=1), rtol=1e-6)  # the same wave vectors
     assert np.abs(ours - true).sum() < 0.8 * np.abs(rough - true).sum()
+
+
+def test_nothing_comes_near_zero_where_scattering_is_divided_by_energy():
+    """What is spread to the lowest bins would be a quasi-elastic line of a crystal that has none."""
+    for material in (SILICON, NACL):
+        constants = force_constants_of(material)
+        modes = modes_on_mesh(constants, 0.2, spread=True)
+        edges = uniform_edges(12.0, 0.1)
+        lengths, tensors = scattering_lengths(constants.crystal), displacements(modes, 300.0)
+        reduced = powder_map(constants, modes, np.linspace(2, 6, 9), edges, lengths, tensors)
+        scattered = to_scattering(reduced, centres(edges), 300.0).mean(axis=0)
+        assert scattered[0] < scattered[10:40].mean()
+
+
+def test_spreads_around_the_centre_are_those_of_a_part_of_its_cell():
+    """The four points around Γ stand for eighths of its cell, where sound waves vary more than is allowed."""
+    constants = force_constants_of(NACL)
+    modes = modes_on_mesh(constants, COARSE, spread=True)
+    steps = np.stack(np.meshgrid(*[(np.arange(6) + 0.5) / 3] * 3), axis=-1).reshape(-1, 3)  # of the way to the point
+    inside = modes_at(constants, steps * modes.q[-1]).energies.std(axis=0)
+    allowed = SHARE_OF_ENERGY * modes.energies[-1]
+    assert np.all(inside[:3] > allowed[:3])
+    np.testing.assert_allclose(modes.spreads[-1, :3], allowed[:3])
+    np.testing.assert_allclose(modes.spreads[-1, 3:], inside[3:], atol=0.3 * allowed[3:].max())
 
 
 def test_incoherent_scattering_is_spread_like_the_density_of_states():

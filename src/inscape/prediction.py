@@ -87,15 +87,15 @@ def predict_many(
     plane: ArrayLike = HK0,
     **options: Any,
 ) -> list[Prediction]:
-    """Predict several crystals in one batch.
+    """Predict several crystals, by codes in one batch.
 
     Parameters
     ----------
     road
         "force-constants": the force constants of all pairs of atoms, and from these exact lattice dynamics, with sharp
         branches and with any isotopes; tenths of a second. "code": densities of states and the codes of maps, decoded;
-        milliseconds. "auto": for each crystal the one whose typical errors, as learned from tuning crystals, are
-        smaller; ``engine`` says which it was.
+        milliseconds. "auto": for each crystal the one whose typical errors of all kinds, as learned from tuning
+        crystals, are smaller; ``engine`` says which it was.
     uncertainty
         Give standard errors of maps, ``powder_uncertainty`` and ``crystal_uncertainty``, from the ensemble of networks
         of force constants, each of which is rendered; so "auto" takes that road then.
@@ -120,7 +120,7 @@ def predict_many(
             "codes have typical errors in their attributes"
         )
 
-    shipped_model()  # loaded once, before threads ask for it
+    _load(road)
 
     def shared(some: slice) -> list[Prediction]:
         return [known.under(settings, uncertainty) for known in foresee(crystals[some], settings.kinds, road)]
@@ -141,14 +141,12 @@ def error_size(errors: Mapping[str, float]) -> float:
 
 @dataclass(frozen=True, eq=False)
 class Foreseen:
-    """What the models say of a crystal: its spectra at any temperature, in any plane and instrument follow at once.
+    """What the models say of a crystal: its spectra at any temperature, in any plane and instrument follow from it.
 
-    `foresee` makes one, for spectra of ``kinds``, all by one road. ``sharp`` are its force constants, unless the road
-    is that of codes.
+    `foresee` makes one. ``sharp`` are its force constants, unless the road is that of codes.
     """
 
     crystal: Crystal
-    kinds: tuple[str, ...]
     road: str
     structure: Structure
     model: StructureModel
@@ -168,15 +166,18 @@ class Foreseen:
         return _prediction(of_isotopes(self.crystal, settings), self.structure, self.model, settings, self._density)
 
     def _is_sharper(self, settings: SpectraSettings) -> bool:
-        """Whether errors are smaller by force constants, in the geometric mean; or only they can give what is asked."""
+        """Whether errors are smaller by force constants, in the geometric mean; or only they can give what is asked.
+
+        All kinds are judged, whichever are asked for, so that all spectra of a crystal come by one road.
+        """
         assert self.sharp is not None
         try:
-            of_isotopes(self.crystal, settings)
+            of_isotopes(self.crystal, replace(settings, kinds=tuple(KINDS)))
             _check_reach(settings)
         except (StructureError, DataError):
             return True
-        by_codes = self.model.doubts.expected_error(self.structure, self.kinds)
-        return error_size(self.sharp.expected_error(self.kinds)) <= error_size(by_codes)
+        by_codes = self.model.doubts.expected_error(self.structure, tuple(KINDS))
+        return error_size(self.sharp.expected_error(tuple(KINDS))) <= error_size(by_codes)
 
     def _density(self, wave_vectors: Array) -> Array:
         """ρ(Q,u) as of `Structure.density`, kept for the last plane: it is the same at all temperatures."""
@@ -190,24 +191,33 @@ class Foreseen:
 
 @numpy_alone()
 def foresee(crystals: Sequence[Crystal], kinds: Sequence[str] = tuple(KINDS), road: str = "auto") -> list[Foreseen]:
-    """What the models say of several crystals, by codes in one batch; maps can be had of ``kinds`` only.
+    """What the models say of several crystals, in one batch if by codes; by these maps can be had of ``kinds`` only.
 
     Raises
     ------
     DataError
         A road that is none.
     """
-    if road not in ROADS:
-        raise DataError(f"road is {road!r}; expected one of {', '.join(ROADS)}")
+    _load(road)
     model = shipped_model()
     if road == "code":
         structures = model([crystal.natural() for crystal in crystals], kinds)
-        pairs = zip(crystals, structures, strict=True)
-        return [Foreseen(crystal, tuple(kinds), road, known, model) for crystal, known in pairs]
+        return [Foreseen(crystal, road, known, model) for crystal, known in zip(crystals, structures, strict=True)]
     from inscape.simulation import Predicted  # lattice dynamics takes a second to load
 
     found = side_by_side(partial(Predicted.of, crystal, kinds=kinds) for crystal in crystals)
-    return [Foreseen(known.crystal, tuple(kinds), road, known.density, model, known) for known in found]
+    return [Foreseen(known.crystal, road, known.density, model, known) for known in found]
+
+
+def _load(road: str) -> None:
+    """Load the models of a road, once, before threads ask for them; `DataError` for a road that is none."""
+    if road not in ROADS:
+        raise DataError(f"road is {road!r}; expected one of {', '.join(ROADS)}")
+    shipped_model()
+    if road != "code":
+        from inscape.structure_model.force_constants import shipped_force_constant_model
+
+        shipped_force_constant_model()
 
 
 def _check_reach(settings: SpectraSettings) -> None:
@@ -271,15 +281,16 @@ def of_isotopes(crystal: Crystal, settings: SpectraSettings) -> Crystal:
     if abs(changed.masses[worst] / usual[worst] - 1) > MASS_TOLERANCE:
         raise StructureError(
             f"{changed.symbols[worst]} weighs {changed.masses[worst]:.4g} u instead of {usual[worst]:.4g} u as in "
-            "nature: that changes the modes, for which force constants are needed; inscape simulate has them"
+            "nature: that changes the modes, for which force constants are needed: take the road force-constants, or "
+            "inscape simulate"
         )
     changed = replace(changed, masses=usual)
     maps = [kind for kind in settings.kinds if kind != "dos"]
     if maps and not _in_proportion(scattering_lengths(changed.natural()), scattering_lengths(changed)):
         raise StructureError(
             f"isotopes change the interference between atoms, which the predicted {' and '.join(maps)} map holds for "
-            "natural ones only: predict the kind dos alone, with an instrument such as TOSCA if you like, or take "
-            "inscape simulate, which computes it"
+            "natural ones only: take the road force-constants, or inscape simulate, which compute it; or predict the "
+            "kind dos alone, with an instrument such as TOSCA if you like"
         )
     return changed
 

@@ -146,13 +146,17 @@ def modes_on_mesh(force_constants: ForceConstants, spacing: float, *, spread: bo
     found = replace(modes, rotations=rotations, permutations=permutations)
     if not spread:
         return found
-    at_points = np.empty((len(points), modes.energies.shape[1]))
-    at_points[~at_gamma], at_points[at_gamma] = modes.energies[:-4], modes.energies[-4:].mean(axis=0)
+    gamma = modes.energies[-4:].mean(axis=0)
+    gamma[:3] = 0.0
+    at_points = np.empty((len(points), len(gamma)))
+    at_points[~at_gamma], at_points[at_gamma] = modes.energies[:-4], gamma
     place = np.empty(mesh, dtype=np.int64)
     place[tuple((grid % mesh).T)] = point.reshape(-1)
-    middle = np.concatenate([grid[points][~at_gamma], np.zeros((4, 3), dtype=grid.dtype)])
     before, after = (
-        np.stack([at_points[place[tuple(((middle + way * step) % mesh).T)]] for step in np.eye(3, dtype=int)])
+        np.stack([at_points[place[tuple(((grid[points] + way * step) % mesh).T)]] for step in np.eye(3, dtype=int)])
         for way in (-1, 1)
     )
-    return replace(found, spreads=energy_spreads(modes.energies, before, after))
+    others = energy_spreads(modes.energies[:-4], before[:, ~at_gamma], after[:, ~at_gamma])
+    near, chord = modes.energies[-4:], after[:, at_gamma] - gamma  # the cell of each is half as wide
+    quarters = energy_spreads(near, near - chord / 2, near + chord / 2)
+    return replace(found, spreads=np.concatenate([others, quarters]))

@@ -5,8 +5,9 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-SHARE_OF_ENERGY = 0.25
-"""Spreads are at most this share of the energy, so that nothing comes near 0, where it would be divided by."""
+SHARE_OF_ENERGY = 0.15
+"""Spreads are at most this share of the energy: Gaussians, which end at four widths, stay away from 0, where spectra
+are divided by the energy."""
 
 
 def energy_spreads(
@@ -17,7 +18,8 @@ def energy_spreads(
     Along each vector of the mesh an energy is taken as the parabola through those of the two neighbours,
     E(x) = E + b x + a x² with x from −½ to ½ over the cell, whose variance is b²/12 + a²/180; those of the three
     vectors add. Modes are told apart by the order of their energies, as in linear interpolation on tetrahedra
-    (P. E. Blöchl, O. Jepsen and O. K. Andersen, Phys. Rev. B 49, 16223, 1994).
+    (P. E. Blöchl, O. Jepsen and O. K. Andersen, Phys. Rev. B 49, 16223, 1994). Along an axis of two points, whose two
+    neighbours are one, slopes are not seen, and spreads are up to half too small.
 
     Parameters
     ----------

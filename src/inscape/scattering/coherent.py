@@ -74,8 +74,9 @@ def add_spectra(
 ) -> None:
     """Add the reduced intensities at each Q, gathered in bins of energy, to the row of ``spectra`` that it belongs to.
 
-    No array but ``spectra`` itself grows with the number of wave vectors: they are taken in blocks, and in single
-    precision, whose errors of some 10⁻⁷ are far below those of sampling.
+    No array but ``spectra`` itself, of which there is one for each width of modes, grows with the number of wave
+    vectors: they are taken in blocks, and in single precision, whose errors of some 10⁻⁷ are far below those of
+    sampling.
 
     Parameters
     ----------

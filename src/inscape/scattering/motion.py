@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 from scipy.integrate import lebedev_rule
-from scipy.sparse import csr_array, hstack, vstack
+from scipy.sparse import csr_array, vstack
 
 from inscape.scattering.dos import SMALLEST_ENERGY
 from inscape.scattering.incoherent import energies_of_bins
@@ -88,15 +88,16 @@ def motion_of_modes(
     """
     use = modes.energies > SMALLEST_ENERGY
     spreading = Spreading.of(modes, energy_edges)
-    spread, size = _spreading(modes.energies[use], energy_edges, temperature, step)
-    if spreading.n_steps > 1:
-        spread = _spread_bins(spread, size, spreading, spreading.steps[use])
+    steps = spreading.steps[use], spreading.n_steps
+    spread, size = _spreading(modes.energies[use], energy_edges, temperature, step, *steps)
     weights = np.broadcast_to(modes.weights[:, None], use.shape)[use][:, None, None]
     tensors = []
     for atom in range(modes.crystal.n_atoms):
         e = modes.polarisations[..., atom, :][use]
         square = weights * (e[:, :, None] * e[:, None, :].conj()).real
-        tensors.append((spread @ square.reshape(-1, 9)).reshape(-1, 3, 3))
+        on_grid, in_bins = np.split(spread @ square.reshape(-1, 9), [size + 1])
+        in_bins = spreading.sum(in_bins.T.reshape(9, spreading.n_steps, -1).swapaxes(0, 1)).T
+        tensors.append(np.concatenate([on_grid, in_bins]).reshape(-1, 3, 3))
     averaged = modes.average_tensors(np.stack(tensors))
     first, sites = np.unique(modes.permutations.min(axis=0), return_inverse=True)
     sites = sites.reshape(-1)
@@ -149,7 +150,14 @@ def _spectra(rows: Array, masses: Array, temperature: float, step: float, size: 
     return np.concatenate([gain[:, ::-1], at_zero, loss], axis=1), in_bins
 
 
-def _spreading(energies: Array, energy_edges: Array, temperature: float, step: float) -> tuple[Any, int]:
+def _spreading(
+    energies: Array,
+    energy_edges: Array,
+    temperature: float,
+    step: float,
+    steps: NDArray[np.intp] | int = 0,
+    n_steps: int = 1,
+) -> tuple[Any, int]:
     """Matrix that takes a weight at each energy to the grid, and its part in U to the bins; and the last k of the grid.
 
     On the grid, a weight is shared by the two neighbours so that neither the sum of weights nor that of
@@ -159,7 +167,8 @@ def _spreading(energies: Array, energy_edges: Array, temperature: float, step: f
     Returns
     -------
     matrix
-        Shape (1 + n_grid + n_energy, n): k = 0, k = 1 … n_grid, then (n + 1)/E over the width of the bin, 1/meV².
+        Shape (1 + n_grid + n_energy, n): k = 0, k = 1 … n_grid, then (n + 1)/E over the width of the bin, 1/meV²; the
+        bins once for each of the ``n_steps`` of a `Spreading`.
     n_grid
         Its size.
     """
@@ -181,16 +190,10 @@ def _spreading(energies: Array, energy_edges: Array, temperature: float, step: f
     inside = (where >= 0) & (where < len(energy_edges) - 1)
     where, energies = where[inside], energies[inside]
     density = (bose(energies, temperature) + 1) / energies / np.diff(energy_edges)[where]
-    bins = csr_array((density, (where, n[inside])), shape=(len(energy_edges) - 1, len(n)))
+    n_energy = len(energy_edges) - 1
+    where = where + n_energy * np.broadcast_to(steps, len(inside))[inside]
+    bins = csr_array((density, (where, n[inside])), shape=(n_steps * n_energy, len(n)))
     return vstack([grid, bins], format="csr"), size
-
-
-def _spread_bins(matrix: Any, n_grid: int, spreading: Spreading, steps: NDArray[np.intp]) -> Any:
-    """The matrix of `_spreading` with what goes to the bins spread by the width of each mode, on bins of one width."""
-    grid, bins = matrix[: n_grid + 1], matrix[n_grid + 1 :]
-    order = np.argsort(steps, kind="stable")
-    parts = [spreading.matrix(step).T @ bins[:, steps == step] for step in range(spreading.n_steps)]
-    return vstack([grid, hstack(parts, format="csr")[:, np.argsort(order)]], format="csr")
 
 
 def _along_directions(tensors: Array, *, isotropic: bool) -> tuple[Array, Array]:

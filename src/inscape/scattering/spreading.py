@@ -8,14 +8,13 @@ D. Vanderbilt and I. Souza, Phys. Rev. B 75, 195121, 2007): flat branches stay s
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import lru_cache
 from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.sparse import csr_array
 
 from inscape.errors import GridError
+from inscape.spectra import smooth
 
 if TYPE_CHECKING:
     from inscape.lattice import Modes
@@ -24,9 +23,6 @@ Array = NDArray[np.floating]
 
 NARROWEST, RATIO = 0.5, 1.5
 """Widths are rounded to one of a ladder: the narrowest, in bins, and how many times wider each is than the last."""
-
-REACH = 4.0
-"""Gaussians end at so many widths."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -63,15 +59,11 @@ class Spreading:
         """Of the ladder that are needed."""
         return 1 + int(self.steps.max(initial=0))
 
-    def matrix(self, step: int) -> csr_array:
-        """What takes contents of bins to contents spread by a step of the ladder, shape (n_energy, n_energy)."""
-        return _matrix(self.n_energy, step)
-
     def sum(self, contents: Array) -> Array:
         """All contents, shape (n_steps, ..., n_energy), each spread by its step, together: (..., n_energy)."""
         total = np.array(contents[0], dtype=float)
         for step in range(1, self.n_steps):
-            total += (contents[step].reshape(-1, self.n_energy) @ self.matrix(step)).reshape(total.shape)
+            total += smooth(contents[step], NARROWEST * RATIO ** (step - 1), 1.0)
         return total
 
 
@@ -79,16 +71,3 @@ def is_even(edges: Array) -> bool:
     """Whether all bins are of one width."""
     widths = np.diff(edges)
     return bool(np.allclose(widths, widths[0], rtol=1e-6))
-
-
-@lru_cache(maxsize=64)
-def _matrix(n_energy: int, step: int) -> csr_array:
-    """Each bin a Gaussian over its neighbours, folded back where it would leave the grid."""
-    width = NARROWEST * RATIO ** (step - 1) if step else 0.0
-    reach = min(int(np.ceil(REACH * width)), n_energy - 1)
-    offsets = np.arange(-reach, reach + 1)
-    shares = np.exp(-0.5 * (offsets / max(width, 1e-9)) ** 2)
-    rows, columns = np.broadcast_arrays(np.arange(n_energy)[:, None], np.arange(n_energy)[:, None] + offsets)
-    columns = np.where(columns < 0, -1 - columns, np.where(columns >= n_energy, 2 * n_energy - 1 - columns, columns))
-    values = np.broadcast_to(shares / shares.sum(), rows.shape)
-    return csr_array((values.ravel(), (rows.ravel(), columns.ravel())), shape=(n_energy, n_energy))

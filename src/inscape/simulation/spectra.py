@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -43,6 +43,9 @@ MODEL_MESH = 0.2
 """Largest distance between wave vectors of the mesh where a model predicted the force constants, 1/Å: with modes spread
 over the cells of the mesh, densities of states are no nearer to those of DFT on a finer one."""
 
+MARGIN = 5.0
+"""Maps are made up to so many times the largest spread of a mode beyond a top of energy, which then changes nothing."""
+
 NAMED = 4
 """So many of the wave vectors where modes are imaginary are named in it; the file names all."""
 
@@ -79,8 +82,9 @@ def spectra_of(computed: Computed, settings: SpectraSettings) -> Prediction:
         found.append(f"{_instability(imaginary)}: {computed.unstable}")
     dos = _dos(modes, edges, settings.de) if "dos" in settings.kinds else {}
     maps = [kind for kind in MAPS if kind in settings.kinds]
-    parts = side_by_side(partial(MAPS[kind], force_constants, modes, edges, settings) for kind in maps)
-    made = dict(zip(maps, parts, strict=True))
+    wide = _with_margin(edges, modes)
+    parts = side_by_side(partial(MAPS[kind], force_constants, modes, wide, settings) for kind in maps)
+    made = {kind: _cut(part, len(edges) - 1) for kind, part in zip(maps, parts, strict=True)}
     powder = made.get("powder", {})
     known = computed.model.codes if computed.model else {}
     seen = settings.observation.spectra(
@@ -112,6 +116,21 @@ def spectra_of(computed: Computed, settings: SpectraSettings) -> Prediction:
             **({"warning": "; ".join(found)} if found else {}),
         },
     )
+
+
+def _with_margin(edges: Array, modes: Modes) -> Array:
+    """Bin edges, and beyond a top that cuts the spectrum as many as modes there are spread over."""
+    step, beyond = edges[1] - edges[0], float(modes.energies.max()) - edges[-1]
+    if modes.spreads is None or beyond <= 0:
+        return edges
+    margin = min(beyond, MARGIN * float(modes.spreads.max()))
+    return np.concatenate([edges, edges[-1] + step * np.arange(1, np.ceil(margin / step) + 1)])
+
+
+def _cut(arguments: Mapping[str, Any], n_energy: int) -> dict[str, Any]:
+    """Arguments of `make_prediction` with the first bins of energy of each map alone."""
+    maps = {name: value[..., :n_energy] for name, value in arguments.items() if name.endswith("coherent")}
+    return {**arguments, **maps}
 
 
 def _instability(imaginary: ImaginaryModes) -> str:

@@ -114,8 +114,8 @@ async def look_at(service: Service, identifier: str, view: View) -> LookedAt:
     else:
         prediction = await asyncio.to_thread(_redrawn, record, crystal, settings, view)
     notes = [exactness(prediction)]
-    made, at_first = prediction.dataset.attrs["weights"], record.request.get("weights")
-    if at_first not in {None, made} and "road" not in view.model_fields_set:
+    made, first = prediction.dataset.attrs, {"engine": BY_CODES, **record.request}  # codes alone made the first results
+    if record.kind == "prediction" and made["engine"] == first["engine"] and made["weights"] != first["weights"]:
         notes.append("Made again by newer models than at first: numbers differ from those first shown.")
     return LookedAt(record, crystal, settings, prediction, tuple(notes))
 

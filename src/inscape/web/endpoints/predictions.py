@@ -86,8 +86,8 @@ async def _predicted(service: Service, structure: Structure, settings: Foresight
     crystal = await asyncio.to_thread(structure.crystal, service.options)
     known = await service.predictor.foresee(crystal, settings.road)
     prediction = await asyncio.to_thread(known.spectra, **settings.arguments())
-    weights = prediction.dataset.attrs["weights"]
-    kept = {**structure.kept(crystal), "settings": settings.settings(), "weights": weights}
+    made = {name: prediction.dataset.attrs[name] for name in ("engine", "weights")}
+    kept = {**structure.kept(crystal), "settings": settings.settings(), **made}
     record = await asyncio.to_thread(service.store.add, "prediction", kept)
     service.predictor.remember(record.id, known)
     return LookedAt(record, crystal, Foresight(**settings.settings()), prediction, (exactness(prediction),))
