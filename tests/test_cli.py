@@ -164,6 +164,19 @@ def test_foreign_chemistry_is_warned_of(folder):
     assert "2.00 above 1.00" in result.stdout
 
 
+def test_a_warning_of_another_kind_makes_nothing_foreign(folder, monkeypatch):
+    def unstable(*arguments, **options):
+        found = stand_in(*arguments, **options)
+        for one in found:
+            one.dataset.attrs["warning"] = "modes came out imaginary"
+        return found
+
+    monkeypatch.setattr(inscape.prediction, "predict_many", unstable)
+    result = run("predict", write("salt.vasp"), "--no-plot", "--kinds", "dos")
+    assert "warning: salt.vasp: modes came out imaginary" in result.stderr
+    assert "0.50 below 1.00" in result.stdout
+
+
 def test_a_folder_and_stems_that_are_alike(folder):
     write("a/salt.vasp"), write("a/kcl.vasp", "K Cl"), write("b/salt.vasp")
     result = run("predict", "a", "b/salt.vasp", "-o", "out", "--kinds", "dos", "--no-plot")

@@ -112,8 +112,9 @@ def _error(summary: dict[str, Any], name: str) -> str:
 
 
 def _novelty(summary: dict[str, Any]) -> str:
-    if summary["novelty"] is None:
+    novelty, threshold = summary["novelty"], summary["novelty_threshold"]
+    if novelty is None:
         return ""
-    above = "[bold red] above[/] " if summary["warning"] else " below "
-    threshold = summary["novelty_threshold"]
-    return f"{summary['novelty']:.2f}" + (f"{above}{threshold:.2f}" if threshold is not None else "")
+    if threshold is None:
+        return f"{novelty:.2f}"
+    return f"{novelty:.2f}{'[bold red] above[/] ' if novelty > threshold else ' below '}{threshold:.2f}"
