@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.text import Text
 
 from inscape import plots
 from inscape.errors import DataError
@@ -121,6 +122,18 @@ def test_overview_draws_everything(tmp_path):
 
 def test_overview_warns_of_foreign_chemistry():
     assert "novelty 2.50 is above 1.50" in texts(plots.overview(build(novelty=2.5)))
+
+
+@pytest.mark.parametrize("absent", [(), ("partial_dos", "crystal_coherent", "crystal_incoherent")])
+def test_a_long_warning_is_all_there(absent):
+    dataset = build(**dict.fromkeys(absent))
+    dataset.attrs["warning"] = "6.7 % of the modes came out imaginary, which is not what they are in nature; " * 4
+    figure = plots.overview(dataset)
+    figure.draw_without_rendering()
+    (drawn,) = [text for text in figure.findobj(Text) if "imaginary" in text.get_text()]
+    box, axes = drawn.get_window_extent(), [ax.get_tightbbox() for ax in figure.axes]
+    assert box.x1 < figure.bbox.x1
+    assert box.y0 > max(ax.y1 for ax in axes)
 
 
 @pytest.mark.parametrize(
