@@ -101,10 +101,11 @@ def predict_many(
         of force constants, each of which is rendered; so "auto" takes that road then.
     temperature, plane, options
         Those of `inscape.settings.SpectraSettings`: ``kinds``, ``emax``, ``de``, ``qmax``, ``dq``, ``instrument``,
-        ``ei``, ``ef``, ``multiphonon``, ``isotopes``. Energy grids end 10 % above all modes unless ``emax`` is given.
-        By codes |Q| ends at 10 1/Å; spectra of an instrument's banks and many phonons are those of the predicted
-        density of states of each atom, in the incoherent and isotropic approximation; isotopes must have about the
-        natural mass, and change no interference between atoms. "auto" takes the other road where these are in the way.
+        ``ei``, ``ef``, ``multiphonon``, ``isotopes``. Energy grids end 10 % above all modes, by codes above 99.9 % of
+        them, unless ``emax`` is given. By codes |Q| ends at 10 1/Å; spectra of an instrument's banks and many phonons
+        are those of the predicted density of states of each atom, in the incoherent and isotropic approximation;
+        isotopes must have about the natural mass, and change no interference between atoms. "auto" takes the other road
+        where these are in the way.
 
     Raises
     ------
