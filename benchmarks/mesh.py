@@ -62,10 +62,10 @@ def main() -> None:
             wide = (smooth(one, SIGMA, STEP) for one in (ours[1], true[1]))
             found["smoothed"].append(float(np.nanmean(cosine(*wide))))
     print(f"{len(names)} and {len(some)} crystals, mean / median\n")
-    names = list(next(iter(figures.values())))
-    print("| spacing, 1/Å | modes | " + " | ".join(names) + " |\n" + "|---" * (2 + len(names)) + "|")
+    columns = list(next(iter(figures.values())))
+    print("| spacing, 1/Å | modes | " + " | ".join(columns) + " |\n" + "|---" * (2 + len(columns)) + "|")
     for (spacing, spread), found in figures.items():
-        cells = (f"{np.mean(found[name]):.3f} / {np.median(found[name]):.3f}" for name in names)
+        cells = (f"{np.mean(found[name]):.3f} / {np.median(found[name]):.3f}" for name in columns)
         print(f"| {spacing} | {'spread' if spread else 'sharp'} | " + " | ".join(cells) + " |")
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -24,6 +24,8 @@ from inscape.structure_model.representation import cumulative_dos, from_relative
 from inscape.structure_model.train import training_ids
 
 Array = NDArray[np.floating]
+Guesses = Mapping[str, Mapping[str, Array]]
+"""Spectra that anyone could predict, by the row and the kind."""
 
 
 @dataclass
@@ -165,90 +167,65 @@ def evaluate(
         found.inside.append(where(structure, outcome.doubts, truth.partial_dos, truth.crystal.masses))
         (from_true_dos,) = model([truth.crystal], partial_dos=[truth.partial_dos])
         nearest = baselines.nearest(truth.crystal.formula)
-        _add_dos(found, truth, outcome, model, baselines.means, nearest)
-        _add_powder(found, truth, outcome, from_true_dos, model, baselines.means, nearest)
-        _add_plane(found, truth, outcome, from_true_dos, baselines.means, nearest)
+        guesses = {"mean training spectrum": baselines.means, "nearest composition": nearest}
+        for row, spectrum in _dos_rows(truth, outcome, model, guesses).items():
+            found.add("dos", row, dos_record(truth, spectrum))
+        for row, spectrum in _powder_rows(truth, outcome, from_true_dos, model, guesses).items():
+            found.add("powder", row, powder_record(truth, spectrum))
+        for row, spectrum in _plane_rows(truth, outcome, from_true_dos, guesses).items():
+            found.add("crystal", row, plane_record(truth, spectrum))
         if progress is not None:
             progress(count, len(ids), name)
     return found
 
 
-def _add_dos(
-    found: Evaluation,
-    truth: Truth,
-    outcome: Outcome,
-    model: StructureModel,
-    mean: dict[str, Array],
-    near: dict[str, Array],
-) -> None:
+def _dos_rows(truth: Truth, outcome: Outcome, model: StructureModel, guesses: Guesses) -> dict[str, Array]:
+    """Densities of states."""
     curve = cumulative_dos(truth.partial_dos.sum(axis=0), native_energy_edges()).astype(np.float32)
-    decoded = model.decode_dos(model.autoencoders["dos"].transform(curve[None]))[0]
-    rows = {
-        "predicted": outcome.structure.partial_dos, "mean training spectrum": mean["dos"],
-        "nearest composition": near["dos"], "true code decoded": decoded,
-    }  # fmt: skip
-    for row, partial in rows.items():
-        found.add("dos", row, dos_record(truth, partial))
+    return {
+        "predicted": outcome.structure.partial_dos,
+        **{row: spectra["dos"] for row, spectra in guesses.items()},
+        "true code decoded": model.decode_dos(model.autoencoders["dos"].transform(curve[None]))[0],
+    }
 
 
-def _add_powder(
-    found: Evaluation,
-    truth: Truth,
-    outcome: Outcome,
-    from_true_dos: Structure,
-    model: StructureModel,
-    mean: dict[str, Array],
-    near: dict[str, Array],
-) -> None:
+def _powder_rows(
+    truth: Truth, outcome: Outcome, from_true_dos: Structure, model: StructureModel, guesses: Guesses
+) -> dict[str, Array]:
+    """Reduced powder maps."""
     q = centres(native_q_edges())
     assert from_true_dos.powder is not None
     true_own = truth.true_self_part(q)
     rho = relative_density(truth.powder, true_own, native_energy_edges())
-    coder = model.autoencoders["powder"]
-    coded = model.decode_powder(coder.transform(rho.astype(np.float32).reshape(1, -1)))[0]
-    own = truth.self_part(outcome.structure.partial_dos, q)
-    rows = _map_rows(outcome.powder, own, (from_true_dos.powder, coded), true_own, mean["powder"], near["powder"])
-    for row, reduced in rows.items():
-        found.add("powder", row, powder_record(truth, reduced))
+    coded = model.decode_powder(model.autoencoders["powder"].transform(rho.astype(np.float32).reshape(1, -1)))[0]
+    return {
+        "predicted": outcome.powder,
+        "predicted self part alone": truth.self_part(outcome.structure.partial_dos, q),
+        **{row: spectra["powder"] for row, spectra in guesses.items()},
+        **_from_true_dos(true_own, from_true_dos.powder, coded),
+    }
 
 
-def _add_plane(
-    found: Evaluation,
-    truth: Truth,
-    outcome: Outcome,
-    from_true_dos: Structure,
-    mean: dict[str, Array],
-    near: dict[str, Array],
-) -> None:
+def _plane_rows(truth: Truth, outcome: Outcome, from_true_dos: Structure, guesses: Guesses) -> dict[str, Array]:
+    """Reduced single-crystal maps."""
     vectors = truth.vectors
     moduli = np.linalg.norm(vectors, axis=1)
     true_own = truth.true_self_part(moduli)
     rho = relative_density(truth.plane.reshape(len(vectors), -1), true_own, native_energy_edges())
     coded = from_true_dos.density(vectors, from_true_dos.encode(vectors[moduli < HIGH_Q], rho[moduli < HIGH_Q]))
-    scale = moduli[:, None] ** 2
-    densities = (from_true_dos.density(vectors), coded)
-    own = truth.self_part(outcome.structure.partial_dos, moduli)
-    rows = _map_rows(outcome.plane, own, densities, true_own, mean["plane"] * scale, near["plane"] * scale)
-    for row, reduced in rows.items():
-        found.add("crystal", row, plane_record(truth, reduced))
-
-
-def _map_rows(
-    predicted: Array, own: Array, densities: tuple[Array, Array], true_own: Array, mean: Array, near: Array
-) -> dict[str, Array]:
-    """Reduced maps of a table's rows.
-
-    ``own`` and ``true_own`` are the predicted and the true self part, ``densities`` ρ of the predicted code with the
-    true density of states, and of the true code decoded.
-    """
-    edges = native_energy_edges()
-    from_true_dos, coded = densities
     return {
-        "predicted": predicted,
-        "predicted self part alone": own,
-        "mean training spectrum": mean,
-        "nearest composition": near,
-        "predicted code, true density of states": from_relative_density(from_true_dos, true_own, edges),
+        "predicted": outcome.plane,
+        "predicted self part alone": truth.self_part(outcome.structure.partial_dos, moduli),
+        **{row: spectra["plane"] * moduli[:, None] ** 2 for row, spectra in guesses.items()},
+        **_from_true_dos(true_own, from_true_dos.density(vectors), coded),
+    }
+
+
+def _from_true_dos(true_own: Array, predicted: Array, coded: Array) -> dict[str, Array]:
+    """Reduced maps of the true self part, and with ρ of the predicted code and of the true code decoded on it."""
+    edges = native_energy_edges()
+    return {
+        "predicted code, true density of states": from_relative_density(predicted, true_own, edges),
         "true self part": true_own,
         "true code decoded": from_relative_density(coded, true_own, edges),
     }

@@ -13,7 +13,7 @@ from phonopy.physical_units import get_physical_units
 
 from inscape.lattice.force_constants import ForceConstants
 from inscape.lattice.inversion import diagonalised
-from inscape.lattice.spreads import energy_spreads
+from inscape.lattice.spreads import spreads_on_mesh
 from inscape.structures import Crystal, averaged_tensors
 from inscape.threads import shares, side_by_side
 from inscape.units import THZ, signed_energies
@@ -146,17 +146,4 @@ def modes_on_mesh(force_constants: ForceConstants, spacing: float, *, spread: bo
     found = replace(modes, rotations=rotations, permutations=permutations)
     if not spread:
         return found
-    gamma = modes.energies[-4:].mean(axis=0)
-    gamma[:3] = 0.0
-    at_points = np.empty((len(points), len(gamma)))
-    at_points[~at_gamma], at_points[at_gamma] = modes.energies[:-4], gamma
-    place = np.empty(mesh, dtype=np.int64)
-    place[tuple((grid % mesh).T)] = point.reshape(-1)
-    before, after = (
-        np.stack([at_points[place[tuple(((grid[points] + way * step) % mesh).T)]] for step in np.eye(3, dtype=int)])
-        for way in (-1, 1)
-    )
-    others = energy_spreads(modes.energies[:-4], before[:, ~at_gamma], after[:, ~at_gamma])
-    near, chord = modes.energies[-4:], after[:, at_gamma] - gamma  # the cell of each is half as wide
-    quarters = energy_spreads(near, near - chord / 2, near + chord / 2)
-    return replace(found, spreads=np.concatenate([others, quarters]))
+    return replace(found, spreads=spreads_on_mesh(modes.energies, mesh, grid, points, point.reshape(-1)))

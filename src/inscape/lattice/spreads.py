@@ -36,3 +36,40 @@ def energy_spreads(
     slope, curvature = (after - before) / 2, (after + before) / 2 - energies
     variance = np.sum(slope**2 / 12 + curvature**2 / 180, axis=0)
     return np.asarray(np.minimum(np.sqrt(variance), SHARE_OF_ENERGY * np.maximum(energies, 0.0)))
+
+
+def spreads_on_mesh(
+    energies: NDArray[np.float64],
+    mesh: NDArray[np.int64],
+    grid: NDArray[np.integer],
+    points: NDArray[np.integer],
+    point: NDArray[np.integer],
+) -> NDArray[np.float64]:
+    """`energy_spreads` of the modes of `inscape.lattice.modes_on_mesh`, shape (n_q, n_modes), meV.
+
+    Parameters
+    ----------
+    energies
+        Shape (n_q, n_modes), meV: at the irreducible points but Γ, then at the four around it, whose cells are half as
+        wide.
+    mesh
+        Points along each reciprocal-lattice vector, shape (3,).
+    grid
+        Whole-number places of all points, shape (n, 3).
+    points, point
+        Which of them are the irreducible ones, and which of these each is an image of, shape (n,).
+    """
+    at_gamma = np.all(grid[points] == 0, axis=1)
+    gamma = energies[-4:].mean(axis=0)
+    gamma[:3] = 0.0
+    at_points = np.empty((len(points), len(gamma)))
+    at_points[~at_gamma], at_points[at_gamma] = energies[:-4], gamma
+    place = np.empty(mesh, dtype=np.int64)
+    place[tuple((grid % mesh).T)] = point
+    before, after = (
+        np.stack([at_points[place[tuple(((grid[points] + way * step) % mesh).T)]] for step in np.eye(3, dtype=int)])
+        for way in (-1, 1)
+    )
+    others = energy_spreads(energies[:-4], before[:, ~at_gamma], after[:, ~at_gamma])
+    near, chord = energies[-4:], after[:, at_gamma] - gamma
+    return np.concatenate([others, energy_spreads(near, near - chord / 2, near + chord / 2)])

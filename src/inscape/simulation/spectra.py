@@ -70,10 +70,8 @@ def spectra_of(computed: Computed, settings: SpectraSettings) -> Prediction:
     if settings.isotopes:
         force_constants = force_constants.with_isotopes(settings.isotopes)
     crystal = force_constants.crystal
-    if computed.model:
-        modes = modes_on_mesh(force_constants, MODEL_MESH, spread=True)
-    else:
-        modes = modes_on_mesh(force_constants, mesh_spacing(crystal))
+    spacing = MODEL_MESH if computed.model else mesh_spacing(crystal)
+    modes = modes_on_mesh(force_constants, spacing, spread=computed.model is not None)
     imaginary = imaginary_modes(modes)
     top = settings.emax or max(1.1 * float(modes.energies.max()), 5.0)
     edges = uniform_edges(top, settings.de, name="energy")
@@ -82,7 +80,7 @@ def spectra_of(computed: Computed, settings: SpectraSettings) -> Prediction:
         found.append(f"{_instability(imaginary)}: {computed.unstable}")
     dos = _dos(modes, edges, settings.de) if "dos" in settings.kinds else {}
     maps = [kind for kind in MAPS if kind in settings.kinds]
-    wide = _with_margin(edges, modes)
+    wide = _with_margin(edges, modes, settings.de)
     parts = side_by_side(partial(MAPS[kind], force_constants, modes, wide, settings) for kind in maps)
     made = {kind: _cut(part, len(edges) - 1) for kind, part in zip(maps, parts, strict=True)}
     powder = made.get("powder", {})
@@ -118,13 +116,12 @@ def spectra_of(computed: Computed, settings: SpectraSettings) -> Prediction:
     )
 
 
-def _with_margin(edges: Array, modes: Modes) -> Array:
+def _with_margin(edges: Array, modes: Modes, step: float) -> Array:
     """Bin edges, and beyond a top that cuts the spectrum as many as modes there are spread over."""
-    step, beyond = edges[1] - edges[0], float(modes.energies.max()) - edges[-1]
-    if modes.spreads is None or beyond <= 0:
+    if modes.spreads is None:
         return edges
-    margin = min(beyond, MARGIN * float(modes.spreads.max()))
-    return np.concatenate([edges, edges[-1] + step * np.arange(1, np.ceil(margin / step) + 1)])
+    reach = float(edges[-1] + MARGIN * modes.spreads.max())
+    return _continued(edges, min(float(modes.energies.max()), reach), step)
 
 
 def _cut(arguments: Mapping[str, Any], n_energy: int) -> dict[str, Any]:
@@ -165,12 +162,16 @@ def is_polar(crystal: Crystal) -> bool:
 
 def _dos(modes: Modes, edges: Array, step: float) -> dict[str, Any]:
     """Arguments of `make_prediction` for the density of states; what lies above the grid is kept apart."""
-    n, highest = len(edges) - 1, float(modes.energies.max())
-    beyond = np.arange(1, max(0, np.ceil((highest - edges[-1]) / step + 1e-6)) + 1)
-    whole = np.concatenate([edges, edges[-1] + step * beyond])
+    whole = _continued(edges, float(modes.energies.max()), step)
     partial, _ = density_of_states(modes, whole)
-    complete = {"complete_dos": (partial.sum(axis=0), whole)} if len(beyond) else {}
-    return {"partial_dos": partial[:, :n], **complete}
+    complete = {"complete_dos": (partial.sum(axis=0), whole)} if len(whole) > len(edges) else {}
+    return {"partial_dos": partial[:, : len(edges) - 1], **complete}
+
+
+def _continued(edges: Array, top: float, step: float) -> Array:
+    """Bin edges, and as many more as it takes to pass an energy."""
+    beyond = np.arange(1, max(0, np.ceil((top - edges[-1]) / step + 1e-6)) + 1)
+    return np.concatenate([edges, edges[-1] + step * beyond])
 
 
 @dataclass(frozen=True, eq=False)

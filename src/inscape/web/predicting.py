@@ -9,7 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 
 from inscape.errors import InscapeError, StructureError
-from inscape.prediction import ROADS, Foreseen, foresee
+from inscape.prediction import Foreseen, foresee
 from inscape.structure_model import shipped_model
 from inscape.structure_model.force_constants import shipped_force_constant_model
 from inscape.structures import Crystal
@@ -76,24 +76,24 @@ class Predictor:
             batch = [await self._waiting.get()]
             while len(batch) < BATCH and not self._waiting.empty():
                 batch.append(self._waiting.get_nowait())
-            loop = asyncio.get_running_loop()
-            for road in ROADS:
-                asked = [(crystal, future) for crystal, wanted, future in batch if wanted == road]
-                crystals = [crystal for crystal, _ in asked]
-                found = await loop.run_in_executor(self._thread, _foresee_each, crystals, road)
-                for (_, future), outcome in zip(asked, found, strict=True):
-                    if future.cancelled():
-                        continue
-                    if isinstance(outcome, Exception):
-                        future.set_exception(outcome)
-                    else:
-                        future.set_result(outcome)
+            for road in {wanted for _, wanted, _ in batch}:
+                await self._answer(road, [(crystal, future) for crystal, wanted, future in batch if wanted == road])
+
+    async def _answer(self, road: str, asked: Sequence[tuple[Crystal, asyncio.Future[Foreseen]]]) -> None:
+        """Predict crystals by a road and tell those who wait for them."""
+        loop, crystals = asyncio.get_running_loop(), [crystal for crystal, _ in asked]
+        found = await loop.run_in_executor(self._thread, _foresee_each, crystals, road)
+        for (_, future), outcome in zip(asked, found, strict=True):
+            if future.cancelled():
+                continue
+            if isinstance(outcome, Exception):
+                future.set_exception(outcome)
+            else:
+                future.set_result(outcome)
 
 
 def _foresee_each(crystals: Sequence[Crystal], road: str) -> list[Foreseen | Exception]:
     """What the models say of a batch; if one crystal spoils it, one by one."""
-    if not crystals:
-        return []
     try:
         return list(foresee(crystals, road=road))
     except Exception as error:  # whatever it is, the others must have their answer

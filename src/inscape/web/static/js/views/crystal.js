@@ -156,7 +156,8 @@ async function layBeside(id) {
 function start(about) {
   if (started) return;
   started = true;
-  const modes = () => JSON.stringify([settings().road, settings().isotopes]); // what modes depend on, and all with them
+  // What modes depend on, and all spectra with them.
+  const modes = () => JSON.stringify([settings().road ?? result.settings.road, settings().isotopes]);
   const changed = (options) => {
     const before = modes();
     setOptions(options);
